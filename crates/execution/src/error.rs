@@ -1,0 +1,134 @@
+//! Why a request did not become an execution. Nothing is created when one of
+//! these is returned.
+
+use pilum_types::{Digest, TaskName};
+use std::time::Duration;
+
+/// A request that never became an execution.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Refusal {
+    /// A field of the request is wrong. The gateway finds most of these itself.
+    #[error("{field}: {reason}")]
+    InvalidArgument {
+        /// The field's path on the wire, such as `context.timeout_ms`.
+        field: &'static str,
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
+    /// No task of this tenant has the id.
+    #[error("no task has the id {id:?}; `ListTasks` shows those there are")]
+    TaskNotFound {
+        /// The id as the caller wrote it.
+        id: String,
+    },
+    /// The name belongs to a task with other code.
+    #[error(
+        "the task {name} exists with the code {existing}, not {offered}: call it by its task id, \
+         delete it first to deploy the new code under this name, or use another name"
+    )]
+    NameTaken {
+        /// The name both want.
+        name: TaskName,
+        /// What the task runs.
+        existing: Digest,
+        /// What the caller wanted it to run.
+        offered: Digest,
+    },
+    /// The task's code could not be made ready.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// The function or its parameters do not fit the code.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// As many synchronous calls run as may, and none ended within the wait.
+    #[error("all {slots} slots for synchronous calls are taken; try again, or call asynchronously")]
+    NoSlot {
+        /// How many may run at once.
+        slots: usize,
+        /// When trying again makes sense.
+        retry_after: Duration,
+    },
+    /// As many asynchronous executions wait as may.
+    #[error("the queue holds {max_queue_size} executions, which is its bound; try again later")]
+    QueueFull {
+        /// How many may wait.
+        max_queue_size: usize,
+        /// When trying again makes sense.
+        retry_after: Duration,
+    },
+    /// The execution id is in use for another request.
+    #[error("the execution {id} exists for another request; use a new id, or none to get one made")]
+    ExecutionExists {
+        /// The id both use.
+        id: String,
+    },
+    /// The host is shutting down.
+    #[error("the host is shutting down; call another, or try again once it is back")]
+    Draining,
+    /// The host failed. The text is for the host's log, not for the caller.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// Why a task's code could not be made ready.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum PrepareError {
+    /// The location or checksum cannot be used as it is written.
+    #[error("{field}: {reason}")]
+    InvalidSource {
+        /// The field's path on the wire.
+        field: &'static str,
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
+    /// The bytes could not be fetched, after the retries that made sense.
+    #[error("the artifact could not be fetched: {0}")]
+    Unavailable(String),
+    /// The bytes are not those that were asked for.
+    #[error("the artifact has the digest {found}, not {expected}")]
+    ChecksumMismatch {
+        /// The digest the caller gave.
+        expected: Digest,
+        /// The digest of what came.
+        found: Digest,
+    },
+    /// The bytes are no code this host runs; the text says where and why.
+    #[error("{0}")]
+    InvalidCode(String),
+    /// The host failed. The text is for the host's log, not for the caller.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// Why a function cannot be called as asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BindError {
+    /// The code exports no such function.
+    #[error("no function {name} is exported; there is: {}", list(.exported))]
+    FunctionNotFound {
+        /// The name asked for.
+        name: String,
+        /// The signatures of what is exported.
+        exported: Vec<String>,
+    },
+    /// A short name fits several functions.
+    #[error("{name} could be any of: {}; write one of these in full", list(.candidates))]
+    Ambiguous {
+        /// The name asked for.
+        name: String,
+        /// The full names it fits.
+        candidates: Vec<String>,
+    },
+    /// A parameter is missing, unknown, doubled, of the wrong type or out of range.
+    #[error("{path}: {reason}")]
+    Parameter {
+        /// The parameter, with the path inside it: `items[3].price`.
+        path: String,
+        /// What was expected and what was found.
+        reason: String,
+    },
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "nothing".to_owned() } else { names.join("; ") }
+}

@@ -1,0 +1,65 @@
+//! The port through which executions reach whatever runs functions.
+
+use crate::{BindError, PrepareError};
+use pilum_types::{
+    ArtifactSource, CallLimits, Digest, FunctionName, FunctionSignature, Outcome, Parameter, TaskName,
+};
+use std::sync::Arc;
+
+/// Runs functions. The host implements it over the engine, tests with a fake.
+///
+/// A call goes through three steps so that each can fail in its own way before
+/// anything is created: [`prepare`](Self::prepare) the code,
+/// [`bind`](Self::bind) the call to a function of it, [`run`](Self::run).
+pub trait Runtime: Send + Sync + 'static {
+    /// Code ready to be called. Kept by the runtime in a cache of its own and
+    /// asked for anew on every call, so that what is idle can be evicted.
+    type Prepared: Prepared;
+    /// A function with parameters that fit it.
+    type Call: Send + 'static;
+
+    /// Fetches, verifies and compiles the code at `source`, or finds it ready.
+    /// However many callers wait for the same code, the work is done once.
+    fn prepare(
+        &self,
+        source: &ArtifactSource,
+    ) -> impl Future<Output = Result<Arc<Self::Prepared>, PrepareError>> + Send;
+
+    /// Finds `function` and fits `parameters` to its type.
+    ///
+    /// # Errors
+    /// When there is no such function, or a parameter does not fit.
+    fn bind(
+        &self,
+        prepared: &Arc<Self::Prepared>,
+        function: &FunctionName,
+        parameters: Vec<Parameter>,
+    ) -> Result<Self::Call, BindError>;
+
+    /// Runs one attempt to its end within `context.limits`. Dropping the future
+    /// stops the guest.
+    fn run(&self, call: Self::Call, context: RunContext) -> impl Future<Output = Outcome> + Send;
+}
+
+/// What is known of code that is ready.
+pub trait Prepared: Send + Sync + 'static {
+    /// The digest of the artifact it was made from.
+    fn digest(&self) -> Digest;
+    /// What can be called.
+    fn functions(&self) -> &[FunctionSignature];
+}
+
+/// What an attempt runs under.
+#[derive(Debug, Clone)]
+pub struct RunContext {
+    /// The task's name; a command's `argv[0]`.
+    pub task: TaskName,
+    /// The function's name as called; a command's `argv[1]`.
+    pub function: FunctionName,
+    /// The bounds of this attempt.
+    pub limits: CallLimits,
+    /// Environment variables the caller gave for this call; nothing else is visible.
+    pub environment: Arc<[(String, String)]>,
+    /// Whether an instance that served an earlier call must not be used.
+    pub force_new_instance: bool,
+}

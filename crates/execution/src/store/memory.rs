@@ -1,0 +1,4 @@
+//! placeholder
+/// Keeps executions in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore;
