@@ -73,3 +73,9 @@ impl Value {
         }
     }
 }
+
+impl From<i64> for Value {
+    fn from(integer: i64) -> Self {
+        Self::Signed(integer)
+    }
+}

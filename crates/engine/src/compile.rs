@@ -1,0 +1,206 @@
+//! Wasm into native code, in a child process under a memory and a time limit:
+//! what a compiler can be made to do by hostile bytes ends with the child.
+
+use crate::{EngineError, config};
+use pilum_artifact::VerifiedArtifact;
+use rustix::process::{Resource, Rlimit, nice, setrlimit};
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::{ExitCode, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
+
+/// How long a child may compile. The largest component we know, 18 MB of
+/// Python, takes under 4 s on two cores.
+const COMPILE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Memory a child may write to, in bytes.
+const COMPILE_MEMORY_MAX_BYTES: u64 = 1 << 30;
+/// How much a child yields to calls that run (19 is the most).
+const COMPILE_NICENESS: i32 = 10;
+/// Native code a child may answer with, in bytes.
+const NATIVE_MAX_BYTES: u64 = 512 << 20;
+/// Text of an error a child may answer with, in bytes.
+const MESSAGE_MAX_BYTES: usize = 4 << 10;
+
+/// The first byte of a child's answer: native code follows.
+const ANSWER_CODE: u8 = 0;
+/// The first byte of a child's answer: the reason why there is none follows.
+const ANSWER_INVALID: u8 = 1;
+
+const CORE_HEADER: &[u8] = b"\0asm\x01\0\0\0";
+const COMPONENT_HEADER: &[u8] = b"\0asm\x0d\0\x01\0";
+
+/// Where compiling is done.
+#[derive(Debug, Clone)]
+pub enum Compiler {
+    /// In a child that runs `program` with `arguments`, which must lead to
+    /// [`run_compile_child`]. The flag `--metered` is added where it applies.
+    Child {
+        /// The program, usually this process's own.
+        program: PathBuf,
+        /// What makes it a compiler.
+        arguments: Vec<OsString>,
+    },
+    /// In this process, without limits: for tests and trusted bytes.
+    InProcess,
+}
+
+/// What bytes claim to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layer {
+    Core,
+    Component,
+}
+
+impl Layer {
+    pub(crate) fn of(bytes: &[u8]) -> Result<Self, EngineError> {
+        if bytes.starts_with(CORE_HEADER) {
+            Ok(Self::Core)
+        } else if bytes.starts_with(COMPONENT_HEADER) {
+            Ok(Self::Component)
+        } else if bytes.is_empty() {
+            Err(EngineError::Invalid("it is empty".to_owned()))
+        } else {
+            Err(EngineError::Invalid("at offset 0: it does not begin with a WebAssembly header".to_owned()))
+        }
+    }
+}
+
+/// Compiles, at most so many at once.
+#[derive(Debug)]
+pub(crate) struct CompileQueue {
+    compiler: Compiler,
+    metered: bool,
+    /// One permit a child. Never closed; a waiter is a first call of new code.
+    children: Semaphore,
+}
+
+impl CompileQueue {
+    pub(crate) fn new(compiler: Compiler, metered: bool) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { compiler, metered, children: Semaphore::new(cores) }
+    }
+
+    /// The native code of `artifact` for `engine`.
+    pub(crate) async fn compile(
+        &self,
+        engine: &Engine,
+        layer: Layer,
+        artifact: &VerifiedArtifact,
+    ) -> Result<Vec<u8>, EngineError> {
+        let closed = |_| EngineError::Internal("the compile queue is closed".to_owned());
+        let _permit = self.children.acquire().await.map_err(closed)?;
+        match &self.compiler {
+            Compiler::InProcess => {
+                let (engine, artifact) = (engine.clone(), artifact.clone());
+                let compiled =
+                    tokio::task::spawn_blocking(move || precompile(&engine, layer, artifact.bytes()));
+                compiled
+                    .await
+                    .map_err(|error| EngineError::Internal(format!("compiling failed: {error}")))?
+                    .map_err(EngineError::Invalid)
+            }
+            Compiler::Child { program, arguments } => {
+                let mut command = Command::new(program);
+                command.args(arguments).env_clear();
+                if self.metered {
+                    command.arg("--metered");
+                }
+                let compiled = tokio::time::timeout(COMPILE_TIMEOUT, run_child(command, artifact.bytes()));
+                compiled.await.unwrap_or_else(|_| {
+                    let seconds = COMPILE_TIMEOUT.as_secs();
+                    Err(EngineError::CompileLimit(format!("it takes longer than {seconds} s")))
+                })
+            }
+        }
+    }
+}
+
+/// Runs one child. Dropping the future kills it.
+async fn run_child(mut command: Command, wasm: &[u8]) -> Result<Vec<u8>, EngineError> {
+    let failed = |what: &str, error: std::io::Error| {
+        EngineError::Internal(format!("the compiling child: {what}: {error}"))
+    };
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let mut child = command.spawn().map_err(|error| failed("starting", error))?;
+    let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err(EngineError::Internal("the compiling child has no pipes".to_owned()));
+    };
+    let write = async {
+        // A child that refuses early closes the pipe; its answer says why.
+        let _ = stdin.write_all(wasm).await;
+        drop(stdin);
+    };
+    let mut answer = Vec::new();
+    let read = async { stdout.take(NATIVE_MAX_BYTES + 1).read_to_end(&mut answer).await };
+    let ((), read) = tokio::join!(write, read);
+    read.map_err(|error| failed("reading", error))?;
+    if answer.len() as u64 > NATIVE_MAX_BYTES {
+        return Err(EngineError::CompileLimit("its native code is larger than 512 MiB".to_owned()));
+    }
+    let status = child.wait().await.map_err(|error| failed("waiting", error))?;
+    match answer.first().copied() {
+        Some(ANSWER_CODE) if status.success() => {
+            answer.remove(0);
+            Ok(answer)
+        }
+        Some(ANSWER_INVALID) if status.success() => {
+            let text = answer.get(1..).map(String::from_utf8_lossy).unwrap_or_default();
+            Err(EngineError::Invalid(text.into_owned()))
+        }
+        // It died: of its memory limit in practice, as it has no other way to.
+        Some(_) | None => {
+            let mib = COMPILE_MEMORY_MAX_BYTES >> 20;
+            Err(EngineError::CompileLimit(format!("it needs more than {mib} MiB of memory ({status})")))
+        }
+    }
+}
+
+fn precompile(engine: &Engine, layer: Layer, wasm: &[u8]) -> Result<Vec<u8>, String> {
+    let compiled = match layer {
+        Layer::Core => engine.precompile_module(wasm),
+        Layer::Component => engine.precompile_component(wasm),
+    };
+    compiled.map_err(|error| format!("{error:#}"))
+}
+
+/// What a compiling child does: takes its limits, reads wasm from standard
+/// input, writes the answer to standard output.
+pub fn run_compile_child(metered: bool) -> ExitCode {
+    match compile_child(metered) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn compile_child(metered: bool) -> std::io::Result<()> {
+    let limit = Some(COMPILE_MEMORY_MAX_BYTES);
+    setrlimit(Resource::Data, Rlimit { current: limit, maximum: limit })?;
+    let seconds = Some(COMPILE_TIMEOUT.as_secs() * 4);
+    setrlimit(Resource::Cpu, Rlimit { current: seconds, maximum: seconds })?;
+    // A child that may not be nice still compiles.
+    let _ = nice(COMPILE_NICENESS);
+    let mut wasm = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut wasm)?;
+    let compiled = Layer::of(&wasm).map_err(|error| error.to_string()).and_then(|layer| {
+        let engine = Engine::new(&config::codegen_config(metered)).map_err(|error| format!("{error:#}"))?;
+        precompile(&engine, layer, &wasm)
+    });
+    let mut stdout = std::io::stdout().lock();
+    match compiled {
+        Ok(code) => {
+            stdout.write_all(&[ANSWER_CODE])?;
+            stdout.write_all(&code)?;
+        }
+        Err(reason) => {
+            stdout.write_all(&[ANSWER_INVALID])?;
+            let end = reason.floor_char_boundary(MESSAGE_MAX_BYTES);
+            stdout.write_all(reason.get(..end).unwrap_or_default().as_bytes())?;
+        }
+    }
+    stdout.flush()
+}

@@ -1,0 +1,130 @@
+//! The one place where wasmtime is configured.
+
+use crate::EngineError;
+use std::path::PathBuf;
+use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+/// Native stack of a guest, in bytes. Deep enough for recursive parsers;
+/// a guest that needs more ends with TRAP_STACK_OVERFLOW.
+const WASM_STACK_MAX_BYTES: usize = 512 << 10;
+/// Stack of a call's fiber, in bytes: the guest's part and room for host calls.
+const FIBER_STACK_BYTES: usize = WASM_STACK_MAX_BYTES + (512 << 10);
+/// Core instances in one component, at most. Components of the JavaScript and
+/// Python toolchains have up to about 20.
+const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 40;
+/// Core instances the pool holds per slot, on average. Only virtual memory.
+const CORE_INSTANCES_PER_SLOT: u32 = 10;
+/// Linear memories in one component, at most.
+const MEMORIES_PER_COMPONENT_MAX: u32 = 4;
+/// Tables in one component, at most, and in one module.
+const TABLES_PER_COMPONENT_MAX: u32 = 20;
+/// Tables the pool holds per slot, on average. Only virtual memory.
+const TABLES_PER_SLOT: u32 = 5;
+/// Host data of one core instance or component, in bytes: grows with the
+/// number of its imports, exports and globals.
+const INSTANCE_MAX_BYTES: usize = 1 << 20;
+/// Memory and stack that a freed slot keeps mapped, in bytes. A small function
+/// then costs no page fault and no system call on its next call; what is kept
+/// is zeroed, so nothing is left for the next guest to see.
+const KEEP_RESIDENT_BYTES: usize = 64 << 10;
+/// Address space reserved for each linear memory, in bytes. With all of it
+/// reserved a 32-bit guest needs no bounds check on any access.
+const MEMORY_RESERVATION_BYTES: u64 = 4 << 30;
+/// Guard behind each linear memory, in bytes; offsets up to it need no check.
+const MEMORY_GUARD_BYTES: u64 = 32 << 20;
+/// Frames a trap's backtrace shows.
+pub(crate) const BACKTRACE_FRAMES_MAX: usize = 20;
+
+/// What the host decides about the engine.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// Where native code is kept.
+    pub directory: PathBuf,
+    /// Instances that can live at once.
+    pub instance_slots: u32,
+    /// Linear memory that one instance may have, in bytes, whatever a call's
+    /// own limit says.
+    pub memory_max_bytes: u64,
+    /// Elements that one table may have, whatever a call's own limit says.
+    pub table_max_elements: u64,
+    /// Whether guests count fuel. It makes them slower by some tens of percent.
+    pub metered: bool,
+    /// Native code kept in memory, in bytes; the least recently used goes first.
+    pub code_cache_max_bytes: u64,
+    /// Native code kept on disk, in bytes; the least recently used goes first.
+    pub native_cache_max_bytes: u64,
+}
+
+/// How instances get their memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Allocation {
+    /// From slots reserved at start: instantiation is a few microseconds.
+    Pooled,
+    /// From the operating system at each instantiation: works without a reservation.
+    OnDemand,
+}
+
+/// The part of the configuration that shapes generated code. A compiling child
+/// is given this and nothing else.
+pub(crate) fn codegen_config(metered: bool) -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .consume_fuel(metered)
+        .memory_reservation(MEMORY_RESERVATION_BYTES)
+        .memory_guard_size(MEMORY_GUARD_BYTES)
+        .memory_may_move(false)
+        .memory_init_cow(true)
+        .max_wasm_stack(WASM_STACK_MAX_BYTES)
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(BACKTRACE_FRAMES_MAX))
+        // Off unless the host is one day configured otherwise: each is a
+        // surface that no toolchain we know needs today.
+        .wasm_memory64(false)
+        .wasm_custom_page_sizes(false)
+        .wasm_gc(false)
+        .wasm_function_references(false)
+        .wasm_exceptions(false)
+        .concurrency_support(false)
+        .wasm_component_model(true);
+    config
+}
+
+/// The whole configuration.
+pub(crate) fn config(settings: &EngineSettings, allocation: Allocation) -> Result<Config, EngineError> {
+    let mut config = codegen_config(settings.metered);
+    config.async_stack_size(FIBER_STACK_BYTES).async_stack_zeroing(true);
+    config.allocation_strategy(match allocation {
+        Allocation::OnDemand => InstanceAllocationStrategy::OnDemand,
+        Allocation::Pooled => InstanceAllocationStrategy::Pooling(pool(settings)?),
+    });
+    Ok(config)
+}
+
+fn pool(settings: &EngineSettings) -> Result<PoolingAllocationConfig, EngineError> {
+    let too_large =
+        |what: &str| EngineError::Settings(format!("{what} does not fit this machine's addresses"));
+    let memory_max = usize::try_from(settings.memory_max_bytes).map_err(|_| too_large("memory_max_bytes"))?;
+    let table_max =
+        usize::try_from(settings.table_max_elements).map_err(|_| too_large("table_max_elements"))?;
+    let slots = settings.instance_slots;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(slots)
+        .total_core_instances(slots.saturating_mul(CORE_INSTANCES_PER_SLOT))
+        .total_memories(slots.saturating_mul(2))
+        .total_tables(slots.saturating_mul(TABLES_PER_SLOT))
+        .total_stacks(slots)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
+        .max_memories_per_component(MEMORIES_PER_COMPONENT_MAX)
+        .max_tables_per_component(TABLES_PER_COMPONENT_MAX)
+        .max_tables_per_module(TABLES_PER_COMPONENT_MAX)
+        .max_memories_per_module(1)
+        .max_component_instance_size(INSTANCE_MAX_BYTES)
+        .max_core_instance_size(INSTANCE_MAX_BYTES)
+        .max_memory_size(memory_max)
+        .table_elements(table_max)
+        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .table_keep_resident(KEEP_RESIDENT_BYTES)
+        .async_stack_keep_resident(KEEP_RESIDENT_BYTES)
+        .max_unused_warm_slots(slots);
+    Ok(pool)
+}

@@ -1,0 +1,229 @@
+//! The face of this crate.
+
+use crate::bind::BoundCall;
+use crate::call::{self, CallContext};
+use crate::code::{Code, Compiled, Import, Linkers};
+use crate::compile::{CompileQueue, Compiler, Layer};
+use crate::config::{Allocation, config};
+use crate::native::NativeCache;
+use crate::ticker::Ticker;
+use crate::{BindError, EngineError, EngineSettings};
+use moka::future::Cache;
+use pilum_artifact::{ArtifactStore, VerifiedArtifact};
+use pilum_types::{ArtifactSource, Digest, FunctionName, FunctionSignature, Outcome, Parameter};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use wasmtime::component::Component;
+use wasmtime::{Engine as Wasmtime, Module};
+
+/// How long code that could not be made ready is refused without trying again.
+const FAILURE_REMEMBERED: Duration = Duration::from_secs(3600);
+/// How many such digests are remembered.
+const FAILURES_MAX: u64 = 10_000;
+
+/// Makes artifacts ready and runs their functions.
+pub struct Engine {
+    wasmtime: Wasmtime,
+    pooled: bool,
+    artifacts: ArtifactStore,
+    linkers: Linkers,
+    native: Arc<NativeCache>,
+    compile: CompileQueue,
+    ready: Cache<Digest, Arc<Code>>,
+    failed: Cache<Digest, EngineError>,
+    ticker: Ticker,
+    /// One permit an instance that lives, so that a call waits where the pool
+    /// would fail. Never closed.
+    slots: Semaphore,
+}
+
+impl Engine {
+    /// Reserves the pool and opens the caches.
+    ///
+    /// # Errors
+    /// When the directory cannot be used or wasmtime refuses its configuration.
+    /// A pool that cannot be reserved is no error: instances are then made on
+    /// demand, with a warning.
+    pub fn new(
+        settings: &EngineSettings,
+        artifacts: ArtifactStore,
+        compiler: Compiler,
+    ) -> Result<Self, EngineError> {
+        let (wasmtime, pooled) = match Wasmtime::new(&config(settings, Allocation::Pooled)?) {
+            Ok(wasmtime) => (wasmtime, true),
+            Err(error) => {
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "no room for an instance pool; every instance is made on demand"
+                );
+                let config = config(settings, Allocation::OnDemand)?;
+                let failed = |error| EngineError::Internal(format!("wasmtime does not start: {error:#}"));
+                (Wasmtime::new(&config).map_err(failed)?, false)
+            }
+        };
+        let code_bytes = |_: &Digest, code: &Arc<Code>| u32::try_from(code.image_bytes()).unwrap_or(u32::MAX);
+        tracing::info!(
+            pooled,
+            instance_slots = settings.instance_slots,
+            memory_max_bytes = settings.memory_max_bytes,
+            metered = settings.metered,
+            "engine started"
+        );
+        Ok(Self {
+            linkers: Linkers::new(&wasmtime)?,
+            native: Arc::new(NativeCache::open(
+                &settings.directory,
+                &wasmtime,
+                settings.native_cache_max_bytes,
+            )?),
+            compile: CompileQueue::new(compiler, settings.metered),
+            ready: Cache::builder().max_capacity(settings.code_cache_max_bytes).weigher(code_bytes).build(),
+            failed: Cache::builder().max_capacity(FAILURES_MAX).time_to_live(FAILURE_REMEMBERED).build(),
+            ticker: Ticker::start(&wasmtime).map_err(|error| {
+                EngineError::Internal(format!("the epoch thread does not start: {error}"))
+            })?,
+            slots: Semaphore::new(settings.instance_slots as usize),
+            pooled,
+            artifacts,
+            wasmtime,
+        })
+    }
+
+    /// Whether instances come from a pool.
+    pub fn is_pooled(&self) -> bool {
+        self.pooled
+    }
+
+    /// Fetches, verifies, compiles and links, or finds it done. However many
+    /// callers ask for the same code at once, it is done once.
+    ///
+    /// # Errors
+    /// See [`EngineError`]. Code that is invalid or takes too much to compile
+    /// is remembered and refused without another try for an hour.
+    pub async fn prepare(&self, source: &ArtifactSource) -> Result<Arc<Code>, EngineError> {
+        let Some(digest) = source.checksum else {
+            let artifact = self.artifacts.fetch(source).await?;
+            return self.prepare_digest(artifact.digest(), async || Ok(artifact)).await;
+        };
+        if let Some(code) = self.ready.get(&digest).await {
+            return Ok(code);
+        }
+        self.prepare_digest(digest, async || Ok(self.artifacts.fetch(source).await?)).await
+    }
+
+    /// What an artifact exports and imports, whether or not it could run here.
+    pub async fn describe(
+        &self,
+        artifact: &VerifiedArtifact,
+    ) -> Result<(Vec<FunctionSignature>, Vec<Import>), EngineError> {
+        let compiled = self.compiled(artifact.digest(), async || Ok(artifact.clone())).await?;
+        let imports = compiled.imports(&self.wasmtime, &self.linkers);
+        Ok((compiled.exports(&self.wasmtime).signatures, imports))
+    }
+
+    /// Finds `function` and fits `parameters` to it.
+    ///
+    /// # Errors
+    /// When there is no such function, or a parameter does not fit its type.
+    pub fn bind(
+        &self,
+        code: &Arc<Code>,
+        function: &FunctionName,
+        parameters: Vec<Parameter>,
+    ) -> Result<BoundCall, BindError> {
+        BoundCall::new(code.clone(), function, parameters)
+    }
+
+    /// Runs a call to its end within its limits. Dropping the future stops the guest.
+    pub async fn run(&self, call: BoundCall, context: CallContext) -> Outcome {
+        call::run(&self.wasmtime, &self.ticker, &self.slots, call, context).await
+    }
+
+    async fn prepare_digest(
+        &self,
+        digest: Digest,
+        fetch: impl AsyncFnOnce() -> Result<VerifiedArtifact, EngineError>,
+    ) -> Result<Arc<Code>, EngineError> {
+        if let Some(error) = self.failed.get(&digest).await {
+            return Err(error);
+        }
+        let made = self.ready.try_get_with(digest, async {
+            let compiled = self.compiled(digest, fetch).await?;
+            self.linkers.link(&self.wasmtime, digest, &compiled).map(Arc::new)
+        });
+        let made = made.await.map_err(|error| EngineError::clone(&error));
+        if let Err(
+            error @ (EngineError::Invalid(_)
+            | EngineError::CompileLimit(_)
+            | EngineError::ImportsNotGranted { .. }),
+        ) = &made
+        {
+            self.failed.insert(digest, error.clone()).await;
+        }
+        made
+    }
+
+    async fn compiled(
+        &self,
+        digest: Digest,
+        fetch: impl AsyncFnOnce() -> Result<VerifiedArtifact, EngineError>,
+    ) -> Result<Compiled, EngineError> {
+        let native = self.native.clone();
+        if let Some(code) = blocking(move || native.load(digest)).await? {
+            match self.load(code).await? {
+                Ok(compiled) => return Ok(compiled),
+                Err(error) => {
+                    tracing::warn!(%digest, error, "native code on disk does not load; compiling again")
+                }
+            }
+        }
+        let artifact = fetch().await?;
+        let layer = Layer::of(artifact.bytes())?;
+        let code = self.compile.compile(&self.wasmtime, layer, &artifact).await?;
+        let (native, kept) = (self.native.clone(), code.clone());
+        if let Err(error) = blocking(move || native.keep(digest, &kept)).await? {
+            tracing::warn!(%digest, %error, "native code was not kept; it will be compiled again after a restart");
+        }
+        self.load(code).await?.map_err(EngineError::Invalid)
+    }
+
+    /// Native code that [`NativeCache`] or a compiling child vouches for, into memory.
+    async fn load(&self, code: Vec<u8>) -> Result<Result<Compiled, String>, EngineError> {
+        let wasmtime = self.wasmtime.clone();
+        blocking(move || match Wasmtime::detect_precompiled(&code) {
+            Some(wasmtime::Precompiled::Module) => deserialize_module(&wasmtime, &code).map(Compiled::Core),
+            Some(wasmtime::Precompiled::Component) => {
+                deserialize_component(&wasmtime, &code).map(Compiled::Component)
+            }
+            None => Err("it is no native code".to_owned()),
+        })
+        .await
+    }
+}
+
+#[expect(unsafe_code, reason = "loading our own verified native code, the one exception")]
+fn deserialize_module(wasmtime: &Wasmtime, code: &[u8]) -> Result<Module, String> {
+    // SAFETY: `code` is what wasmtime's own serializer wrote: it comes either
+    // straight from the compiling child, over a pipe nobody else holds, or from
+    // a buffer whose keyed MAC `NativeCache::load` has just checked. It is in
+    // our own memory, so nobody can change it between that check and this use.
+    unsafe { Module::deserialize(wasmtime, code) }.map_err(|error| format!("{error:#}"))
+}
+
+#[expect(unsafe_code, reason = "loading our own verified native code, the one exception")]
+fn deserialize_component(wasmtime: &Wasmtime, code: &[u8]) -> Result<Component, String> {
+    // SAFETY: as for modules, above.
+    unsafe { Component::deserialize(wasmtime, code) }.map_err(|error| format!("{error:#}"))
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EngineError> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.map_err(|error| EngineError::Internal(format!("a blocking task failed: {error}")))
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("pooled", &self.pooled).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,52 @@
+//! What can go wrong before a call runs. What goes wrong while it runs is a
+//! [`pilum_types::Failure`].
+
+use pilum_artifact::ArtifactError;
+
+/// Code that could not be made ready.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum EngineError {
+    /// The artifact could not be had.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// The bytes are no wasm this host runs. The text says where and why.
+    #[error("the artifact is not a valid WebAssembly module or component: {0}")]
+    Invalid(String),
+    /// Compiling took more than its bounds.
+    #[error("the artifact could not be compiled within its bounds: {0}")]
+    CompileLimit(String),
+    /// The code imports what the host does not grant.
+    #[error("the artifact imports what is not granted: {}", .missing.join(", "))]
+    ImportsNotGranted {
+        /// Each import, as `module::name` or `interface`.
+        missing: Vec<String>,
+    },
+    /// The settings cannot be used.
+    #[error("{0}")]
+    Settings(String),
+    /// The host's own disk, processes or memory failed.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// A call that does not fit the code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BindError {
+    /// Nothing of that name is exported.
+    FunctionNotFound {
+        /// Signatures of what is.
+        exported: Vec<String>,
+    },
+    /// A short name fits several functions.
+    Ambiguous {
+        /// Their full names.
+        candidates: Vec<String>,
+    },
+    /// A parameter does not fit.
+    Parameter {
+        /// The parameter, with the path inside it: `items[3].price`.
+        path: String,
+        /// What was expected and what was found.
+        reason: String,
+    },
+}

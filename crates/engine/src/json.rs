@@ -1,0 +1,47 @@
+//! Plain values as JSON: what commands read, and how a structured error is shown.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use pilum_types::Value;
+use serde_json::Number;
+
+/// `value` as JSON.
+///
+/// # Errors
+/// JSON has no NaN and no infinities.
+pub(crate) fn of(value: Value) -> Result<serde_json::Value, String> {
+    use serde_json::Value as Json;
+    #[expect(clippy::cast_possible_truncation, reason = "integral and within ±2^53, so exact")]
+    Ok(match value {
+        Value::Null => Json::Null,
+        Value::Bool(b) => Json::Bool(b),
+        Value::Signed(n) => Json::Number(n.into()),
+        Value::Unsigned(n) => Json::Number(n.into()),
+        // Whole numbers come as floats in `google.protobuf.Value`; a command
+        // that parses integers should see one.
+        Value::Number(n) if n.fract() == 0.0 && n.abs() <= 9_007_199_254_740_992.0 => {
+            Json::Number((n as i64).into())
+        }
+        Value::Number(n) => match Number::from_f64(n) {
+            Some(number) => Json::Number(number),
+            None => return Err(format!("JSON has no number {n}; send a string")),
+        },
+        Value::String(text) => Json::String(text),
+        Value::Bytes(bytes) => Json::String(STANDARD.encode(bytes)),
+        Value::List(items) => Json::Array(items.into_iter().map(of).collect::<Result<_, _>>()?),
+        Value::Object(fields) => Json::Object(
+            fields
+                .into_iter()
+                .map(|(name, field)| of(field).map(|field| (name, field)))
+                .collect::<Result<_, _>>()?,
+        ),
+    })
+}
+
+/// `value` as text for a message: a string as it is, anything else as JSON.
+pub(crate) fn shown(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => of(other).map_or_else(|error| error, |json| json.to_string()),
+    }
+}

@@ -1,0 +1,8 @@
+//! The engine as its callers see it, on guests written in WAT.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod limits;
+mod ready;
+mod rig;
+mod values;
