@@ -1,0 +1,245 @@
+#!/bin/sh
+# Builds every guest into out/, with the first of three toolchains that works:
+#
+#   installed  the active toolchain already has the target wasm32-wasip1
+#   rustup     `rustup target add wasm32-wasip1`
+#   debian     Debian's rustc-web, with the standard library built from source;
+#              missing packages are installed with apt-get
+#
+# GUEST_TOOLCHAIN=installed|rustup|debian forces one. Without it, the one that
+# worked last is tried before anything is fetched: an unreachable server costs
+# its timeout once, not at every build. What is unchanged is not rewritten.
+set -eu
+# A CDPATH would make `cd` print, and go elsewhere.
+unset CDPATH
+cd -- "$(dirname -- "$0")"
+
+target=wasm32-wasip1
+artifacts=target/$target/release
+chosen=target/.guest-toolchain
+# Long enough for the 20 MB of a target, short enough to wait for in vain.
+rustup_timeout_s=60
+debian_rustc=/usr/bin/rustc
+debian_cargo=/usr/bin/cargo
+debian_libc=/usr/lib/wasm32-wasi
+# The host is built for 1.95; older ones do not know the edition or wasip1.
+debian_rustc_minor_min=95
+
+say() { printf 'guests: %s\n' "$*"; }
+warn() { printf 'guests: %s\n' "$*" >&2; }
+die() {
+    warn "$@"
+    exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# ---- installed
+
+# The target's directory alone proves nothing: is its std there?
+use_installed() {
+    have cargo || return 1
+    libraries=$("${RUSTC:-rustc}" --print target-libdir --target "$target" 2>/dev/null) || return 1
+    for library in "$libraries"/libstd-*.rlib; do
+        [ -e "$library" ] && return 0
+    done
+    return 1
+}
+
+# ---- rustup
+
+use_rustup() {
+    have rustup || return 1
+    say "asking rustup for $target (at most $rustup_timeout_s s)"
+    limit=
+    if have timeout; then limit="timeout $rustup_timeout_s"; fi
+    # shellcheck disable=SC2086 # two words, or none
+    if ! log=$(RUST_BACKTRACE=0 $limit rustup target add "$target" 2>&1 </dev/null); then
+        warn "rustup could not add $target: $(printf '%s\n' "$log" | grep -m 1 '^error' | cut -c 1-120 | grep . || echo 'no answer in time')"
+        return 1
+    fi
+    use_installed
+}
+
+# ---- debian
+
+# Any version serves; the highest is taken.
+find_wasm_ld() {
+    for linker in /usr/bin/wasm-ld-[0-9]* /usr/bin/wasm-ld; do
+        if [ -x "$linker" ]; then printf '%s\n' "$linker"; fi
+    done | sort -V | tail -n 1
+}
+
+debian_rustc_is_recent() {
+    minor=$("$debian_rustc" --version 2>/dev/null | sed -n 's/^rustc 1\.\([0-9]*\)\..*/\1/p')
+    [ "${minor:-0}" -ge "$debian_rustc_minor_min" ]
+}
+
+# std is linked with the C library from a folder of the target's own.
+debian_is_linked() { [ "$debian_sysroot/lib/rustlib/$target/lib/self-contained/libc.a" -ef "$debian_libc/libc.a" ]; }
+
+debian_has_packages() {
+    { [ -x "$debian_cargo" ] && debian_rustc_is_recent; } || return 1
+    debian_sysroot=$("$debian_rustc" --print sysroot 2>/dev/null) || return 1
+    wasm_ld=$(find_wasm_ld)
+    [ -n "$wasm_ld" ] && [ -e "$debian_libc/libc.a" ] &&
+        [ -e "$debian_sysroot/lib/rustlib/src/rust/library/std/Cargo.toml" ]
+}
+
+debian_is_ready() { debian_has_packages && debian_is_linked; }
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif have sudo; then
+        sudo "$@"
+    else
+        warn "this needs root, and there is no sudo: $*"
+        return 1
+    fi
+}
+
+# --no-remove: rustc-web takes the place of Debian's rustc and rustup packages,
+# and nobody asked for those to go.
+debian_install() {
+    lld=$(apt-cache search --names-only '^lld-[0-9]+$' 2>/dev/null | cut -d ' ' -f 1 | sort -V | tail -n 1)
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends --no-remove \
+        rustc-web cargo-web rust-web-src wasi-libc "${lld:-lld}" </dev/null
+}
+
+use_debian() {
+    debian_is_ready && return 0
+    if ! debian_has_packages; then
+        have apt-get || return 1
+        say "installing Debian's packages for wasm"
+        if ! { debian_install && debian_has_packages; }; then
+            as_root apt-get update </dev/null || return 1
+            debian_install || return 1
+            debian_has_packages || return 1
+        fi
+    fi
+    if ! debian_is_linked; then
+        as_root mkdir -p "$debian_sysroot/lib/rustlib/$target/lib" || return 1
+        as_root ln -sfn "$debian_libc" "$debian_sysroot/lib/rustlib/$target/lib/self-contained" || return 1
+    fi
+    debian_is_ready
+}
+
+# ---- the choice
+
+choose() {
+    case ${GUEST_TOOLCHAIN-} in
+    installed | rustup | debian)
+        toolchain=$GUEST_TOOLCHAIN
+        "use_$toolchain" || die "GUEST_TOOLCHAIN=$toolchain does not work here; $(advice)"
+        ;;
+    '')
+        last=$(cat "$chosen" 2>/dev/null || true)
+        if use_installed; then
+            toolchain=installed
+        elif [ "$last" = debian ] && debian_is_ready; then
+            toolchain=debian
+        elif use_rustup; then
+            toolchain=rustup
+        elif use_debian; then
+            toolchain=debian
+        else
+            die "no Rust toolchain for WebAssembly; $(advice)"
+        fi
+        ;;
+    *) die "GUEST_TOOLCHAIN=$GUEST_TOOLCHAIN is none of installed, rustup, debian" ;;
+    esac
+}
+
+advice() {
+    cat <<'END'
+one of these is needed:
+  - the target wasm32-wasip1 in the active toolchain: rustup target add wasm32-wasip1
+  - on Debian, as root: apt-get install rustc-web cargo-web rust-web-src wasi-libc lld-22
+    (or any other lld-N; rustc-web of 1.95 or later, which cannot live beside the
+    packages rustc and rustup; rustup from its own site is no obstacle)
+END
+}
+
+# ---- building
+
+# Flags and wrappers meant for the host must not reach the guests. Nor must the
+# paths of the machine: without them the bytes are the same wherever they are built.
+# One way to mangle names, whatever a compiler's default is, for like backtraces.
+clean_environment() {
+    unset RUSTFLAGS CARGO_BUILD_TARGET CARGO_BUILD_RUSTFLAGS CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR
+    unset RUSTC_WORKSPACE_WRAPPER
+    export RUSTC_WRAPPER=''
+    separator=$(printf '\037')
+    CARGO_ENCODED_RUSTFLAGS=-Csymbol-mangling-version=v0
+    CARGO_ENCODED_RUSTFLAGS=$CARGO_ENCODED_RUSTFLAGS$separator--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo
+    CARGO_ENCODED_RUSTFLAGS=$CARGO_ENCODED_RUSTFLAGS$separator--remap-path-prefix=$(pwd -P)=/guests
+    export CARGO_ENCODED_RUSTFLAGS
+}
+
+build_guests() (
+    clean_environment
+    if [ "$toolchain" = debian ]; then
+        # RUSTC_BOOTSTRAP allows -Zbuild-std to a stable compiler; it must reach
+        # nothing but this command. The full names and PATH keep rustup's out.
+        RUSTC=$debian_rustc RUSTC_BOOTSTRAP=1 PATH=/usr/bin:/bin \
+            "$debian_cargo" build --release --locked --target "$target" --target-dir target \
+            -Zbuild-std=std,panic_abort --config "target.$target.linker=\"$wasm_ld\""
+    else
+        cargo build --release --locked --target "$target" --target-dir target
+    fi
+)
+
+# A program of this machine, so without the guests' flags and toolchain.
+build_componentize() (
+    unset CARGO_BUILD_TARGET
+    cargo build --release --locked --quiet --manifest-path componentize/Cargo.toml --target-dir componentize/target
+)
+
+copy() { cmp -s -- "$1" "$2" || { cp -- "$1" "$2.tmp" && mv -- "$2.tmp" "$2"; }; }
+
+# Form, what cargo calls it, what it is called in out/.
+outputs() {
+    cat <<'END'
+core     calculate_fibonacci_core  calculate-fibonacci.core.wasm
+reactor  calculate_fibonacci       calculate-fibonacci.wasm
+reactor  validate_email            validate-email.wasm
+core     extract-keywords          extract-keywords.command.wasm
+command  extract-keywords          extract-keywords.wasm
+core     analyze-dataset-command   analyze-dataset.command.wasm
+reactor  analyze_dataset           analyze-dataset.wasm
+reactor  values_echo               values-echo.wasm
+END
+    for name in spin memory recursion sleep trap output; do
+        echo "core     hostile_$name  hostile_$name.wasm"
+        echo "command  hostile_$name  hostile_$name.component.wasm"
+    done
+}
+
+write_outputs() {
+    mkdir -p out
+    outputs | while read -r form artifact output; do
+        case $form in
+        core) copy "$artifacts/$artifact.wasm" "out/$output" ;;
+        *) componentize/target/release/componentize --adapter "$form" "$artifacts/$artifact.wasm" "out/$output" ;;
+        esac
+    done
+}
+
+write_dataset() {
+    [ out/sales.csv -nt analyze-dataset/generate.py ] && return
+    have python3 || die "python3 is needed to generate out/sales.csv"
+    python3 analyze-dataset/generate.py out/sales.csv
+}
+
+choose
+case $toolchain in
+debian) say "toolchain: debian, $("$debian_rustc" --version), std from source" ;;
+*) say "toolchain: $toolchain, $("${RUSTC:-rustc}" --version)" ;;
+esac
+have cargo || die "cargo is needed to build componentize"
+build_guests
+build_componentize
+write_outputs
+write_dataset
+echo "$toolchain" >"$chosen"
+say "$(find out -name '*.wasm' | wc -l) guests in guest-examples/out"
