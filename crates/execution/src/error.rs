@@ -34,6 +34,13 @@ pub enum Refusal {
         /// What the caller wanted it to run.
         offered: Digest,
     },
+    /// The tenant has as many tasks as it may. RESOURCE_EXHAUSTED on the wire,
+    /// with nothing to wait for: a task has to be deleted first.
+    #[error("{max} tasks are registered, which is the bound; delete one first, or call one of them")]
+    TooManyTasks {
+        /// How many a tenant may register.
+        max: usize,
+    },
     /// The task's code could not be made ready.
     #[error(transparent)]
     Prepare(#[from] PrepareError),

@@ -1,6 +1,6 @@
 //! An execution as it stands at one moment: what status, listings and results show.
 
-use pilum_types::{ExecutionId, Failure, FunctionName, InstanceId, Outcome, State, TaskId, TenantId};
+use pilum_types::{Event, ExecutionId, Failure, FunctionName, InstanceId, Outcome, State, TaskId, TenantId};
 use std::time::{Duration, SystemTime};
 
 /// How the caller wants the result.
@@ -62,6 +62,20 @@ impl Execution {
             (Some(start), Some(end)) => end.duration_since(start).unwrap_or_default(),
             _ => Duration::ZERO,
         }
+    }
+
+    /// What happens to an execution whose last attempt ended so.
+    pub(crate) fn end_event(outcome: &Outcome) -> Event {
+        match &outcome.result {
+            Ok(_) => Event::Complete,
+            Err(failure) => Event::ending_in(failure.code.state()).unwrap_or(Event::Fail),
+        }
+    }
+
+    /// The state a running execution is in once its last attempt ended so.
+    pub(crate) fn end_state(outcome: &Outcome) -> State {
+        // Whatever ends a run may happen to one that runs.
+        State::Running.after(Self::end_event(outcome)).unwrap_or(State::Failed)
     }
 
     /// The failure it ended with, if it did.

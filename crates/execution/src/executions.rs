@@ -1,6 +1,7 @@
 //! The face of this crate: everything the gateway can ask for.
 
-use crate::{Execution, Invocation, ListQuery, Refusal, Runtime, Settings, Stats, Store, Task};
+use crate::core::Core;
+use crate::{Execution, Invocation, ListQuery, Mode, Refusal, Runtime, Settings, Stats, Store, Task};
 use pilum_types::{ExecutionId, State, TaskId, TenantId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,9 @@ use std::time::Duration;
 pub enum Reply {
     /// A synchronous call has ended.
     Finished(Arc<Execution>),
-    /// An asynchronous execution is accepted (or was before).
+    /// An asynchronous execution is accepted (or was before). Also the answer
+    /// to a repeat of a synchronous call whose own time is up while the first
+    /// still runs.
     Accepted {
         /// As it stands.
         execution: Arc<Execution>,
@@ -66,46 +69,73 @@ pub struct TaskView {
 /// Tasks and executions of all tenants.
 #[derive(Debug)]
 pub struct Executions<R, S> {
-    runtime: R,
-    store: S,
-    settings: Settings,
+    pub(crate) core: Arc<Core<R, S>>,
 }
 
 impl<R: Runtime, S: Store> Executions<R, S> {
     /// Starts the workers. Must be called inside a tokio runtime.
     pub fn start(runtime: R, store: S, settings: Settings) -> Arc<Self> {
-        todo!()
+        let core = Arc::new(Core::new(runtime, store, settings));
+        core.spawn();
+        Arc::new(Self { core })
     }
 
     /// The bounds in force.
     pub fn settings(&self) -> &Settings {
-        &self.settings
+        &self.core.settings
     }
 
-    /// Answers a call: runs it here, in this future, or accepts it.
+    /// Answers a call: runs it here, in this future, or accepts it. Dropping
+    /// the future stops a synchronous call and frees what it held.
+    ///
+    /// # Errors
+    /// When the request does not become an execution. Nothing is created then.
     pub async fn invoke(&self, invocation: Invocation) -> Result<Reply, Refusal> {
-        todo!()
+        let core = &self.core;
+        let reply = core.unwinding(async move {
+            match invocation.mode {
+                _ if core.is_draining() => Err(Refusal::Draining),
+                Mode::Sync => core.invoke_sync(invocation).await,
+                Mode::Async => core.invoke_async(invocation).await,
+            }
+        });
+        // A panic must not reach the connection that carries other calls too.
+        let reply = reply.await.unwrap_or_else(|text| Err(Refusal::Internal(text)));
+        if reply.is_err() {
+            self.core.counters.count_refused();
+        }
+        reply
     }
 
-    /// An execution as it stands.
+    /// An execution as it stands; another tenant's is as good as none.
+    ///
+    /// # Errors
+    /// When the store fails.
     pub async fn execution(
         &self,
         tenant: &TenantId,
         id: &ExecutionId,
     ) -> Result<Option<Arc<Execution>>, Refusal> {
-        todo!()
+        self.core.execution(tenant, id).await
     }
 
-    /// Executions in ascending order of id.
+    /// Executions in ascending order of id, of both modes.
+    ///
+    /// # Errors
+    /// When the store fails.
     pub async fn list_executions(
         &self,
         tenant: &TenantId,
         query: &ListQuery,
     ) -> Result<Vec<Arc<Execution>>, Refusal> {
-        todo!()
+        self.core.list_executions(tenant, query).await
     }
 
-    /// Cancels an execution; a running one only with `force`.
+    /// Cancels an execution; a running one only with `force`, and then it has
+    /// ended when this returns. Of `reason` at most 1,024 bytes are kept.
+    ///
+    /// # Errors
+    /// When the store fails, or what runs has not stopped within 5 seconds.
     pub async fn cancel(
         &self,
         tenant: &TenantId,
@@ -113,7 +143,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
         reason: &str,
         force: bool,
     ) -> Result<Cancelled, Refusal> {
-        todo!()
+        self.core.cancel(tenant, id, reason, force).await
     }
 
     /// Tasks whose names begin with `prefix`, in ascending order of name, after `start_after`.
@@ -124,15 +154,19 @@ impl<R: Runtime, S: Store> Executions<R, S> {
         start_after: &str,
         limit: usize,
     ) -> Vec<TaskView> {
-        todo!()
+        self.core.tasks.list(tenant, prefix, start_after, limit)
     }
 
     /// One task.
     pub fn task(&self, tenant: &TenantId, id: &TaskId) -> Option<TaskView> {
-        todo!()
+        self.core.tasks.get(tenant, id).map(|entry| entry.view())
     }
 
-    /// Unregisters a task.
+    /// Unregisters a task. With `force` its executions that wait or run are
+    /// cancelled; with `cleanup_executions` those that ended are forgotten.
+    ///
+    /// # Errors
+    /// When the store fails; the task may be unregistered all the same.
     pub async fn delete_task(
         &self,
         tenant: &TenantId,
@@ -140,26 +174,40 @@ impl<R: Runtime, S: Store> Executions<R, S> {
         force: bool,
         cleanup_executions: bool,
     ) -> Result<Deleted, Refusal> {
-        todo!()
+        self.core.delete_task(tenant, id, force, cleanup_executions).await
     }
 
     /// The counters now.
+    ///
+    /// # Errors
+    /// When the store fails.
     pub async fn stats(&self) -> Result<Stats, Refusal> {
-        todo!()
+        self.core.stats().await
     }
 
-    /// Executions that ended, by function, of this tenant: the most called first, at most `limit`.
+    /// Executions that ended, by function, of this tenant: the most called
+    /// first, at most `limit`. A host counts 10,000 functions one by one, and
+    /// all others together as `other`.
     pub fn calls_by_function(&self, tenant: &TenantId, limit: usize) -> Vec<(String, u64)> {
-        todo!()
+        self.core.calls.top(tenant, limit)
     }
 
-    /// Whether new work is taken.
+    /// Whether new work is refused.
     pub fn is_draining(&self) -> bool {
-        todo!()
+        self.core.is_draining()
     }
 
-    /// Takes no new work, lets what runs end for at most `bound`, then stops it.
+    /// Takes no new work, lets what runs end for at most `bound`, then stops
+    /// it: synchronous calls end CANCELLED, asynchronous executions go back to
+    /// the store for the next start. Returns at most some seconds after `bound`.
     pub async fn drain(&self, bound: Duration) {
-        todo!()
+        self.core.drain(bound).await;
+    }
+}
+
+impl<R, S> Drop for Executions<R, S> {
+    /// What was spawned goes too; what it ran is handed back to the store.
+    fn drop(&mut self) {
+        self.core.shut();
     }
 }

@@ -9,30 +9,56 @@
 //! tonic nor the crates around them, so the state machine is tested under
 //! paused time with a fake function.
 
+mod execution;
+mod invocation;
+mod runtime;
+mod settings;
+mod task;
+
+mod executions;
+
+mod core;
+mod registry;
+mod resolve;
+
+mod flight;
+mod ledger;
+mod sync;
+mod sync_run;
+
+mod accept;
+mod alarm;
+mod store;
+mod worker;
+
+mod cancel;
+mod drain;
+mod janitor;
+mod look_up;
+
+mod backoff;
 mod clock;
 mod error;
 mod estimate;
-mod execution;
-mod executions;
-mod invocation;
-mod ledger;
-mod runtime;
-mod settings;
+mod handle;
+mod ids;
+mod lock;
 mod stats;
-mod store;
-mod sync;
-mod task;
-mod worker;
+mod weight;
+
+#[cfg(test)]
+mod fake;
 
 pub use clock::Clock;
 pub use error::{BindError, PrepareError, Refusal};
 pub use execution::{Attempt, Execution, Mode};
 pub use executions::{Cancelled, Deleted, Executions, Reply, TaskView};
 pub use invocation::{Invocation, Target};
-pub use runtime::{Prepared, RunContext, Runtime};
+pub use runtime::{RunContext, Runtime};
 pub use settings::{AsyncSettings, Settings, SyncSettings};
 pub use stats::Stats;
 pub use store::{
-    Accepted, CancelFound, Claim, Depth, Fence, Lease, ListQuery, MemoryStore, Store, StoreError, Submission,
+    Accepted, CancelFound, Claim, Depth, Fence, LOST_WORKERS_MAX, Lease, ListQuery, MemoryStore, Store,
+    StoreError, Submission,
 };
 pub use task::{ArtifactLabels, Task, TaskSpec};

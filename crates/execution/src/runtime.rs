@@ -1,9 +1,7 @@
 //! The port through which executions reach whatever runs functions.
 
 use crate::{BindError, PrepareError};
-use pilum_types::{
-    ArtifactSource, CallLimits, Digest, FunctionName, FunctionSignature, Outcome, Parameter, TaskName,
-};
+use pilum_types::{ArtifactSource, CallLimits, Digest, FunctionName, Outcome, Parameter, TaskName};
 use std::sync::Arc;
 
 /// Runs functions. The host implements it over the engine, tests with a fake.
@@ -14,7 +12,7 @@ use std::sync::Arc;
 pub trait Runtime: Send + Sync + 'static {
     /// Code ready to be called. Kept by the runtime in a cache of its own and
     /// asked for anew on every call, so that what is idle can be evicted.
-    type Prepared: Prepared;
+    type Prepared: Send + Sync + 'static;
     /// A function with parameters that fit it.
     type Call: Send + 'static;
 
@@ -24,6 +22,9 @@ pub trait Runtime: Send + Sync + 'static {
         &self,
         source: &ArtifactSource,
     ) -> impl Future<Output = Result<Arc<Self::Prepared>, PrepareError>> + Send;
+
+    /// The digest of the artifact that the code was made from.
+    fn digest(&self, prepared: &Self::Prepared) -> Digest;
 
     /// Finds `function` and fits `parameters` to its type.
     ///
@@ -39,14 +40,6 @@ pub trait Runtime: Send + Sync + 'static {
     /// Runs one attempt to its end within `context.limits`. Dropping the future
     /// stops the guest.
     fn run(&self, call: Self::Call, context: RunContext) -> impl Future<Output = Outcome> + Send;
-}
-
-/// What is known of code that is ready.
-pub trait Prepared: Send + Sync + 'static {
-    /// The digest of the artifact it was made from.
-    fn digest(&self) -> Digest;
-    /// What can be called.
-    fn functions(&self) -> &[FunctionSignature];
 }
 
 /// What an attempt runs under.

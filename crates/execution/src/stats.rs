@@ -1,6 +1,17 @@
 //! Counters of everything that ran, read by health, statistics and metrics.
 
+use crate::lock::{read, write};
+use pilum_types::{FunctionName, State, TenantId};
+use std::collections::HashMap;
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
+
+/// Functions counted one by one, of all tenants together; further ones count
+/// under [`OTHER`]. At some 300 bytes each this is 3 MiB.
+const FUNCTIONS_MAX: usize = 10_000;
+/// What calls of functions beyond the bound count under.
+const OTHER: &str = "other";
 
 /// The counters at one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -27,4 +38,143 @@ pub struct Stats {
     pub refused: u64,
     /// Time inside guests of all attempts that ended.
     pub guest_time: Duration,
+}
+
+/// The counters as they are counted.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    completed: AtomicU64,
+    failed: AtomicU64,
+    cancelled: AtomicU64,
+    timed_out: AtomicU64,
+    refused: AtomicU64,
+    guest_nanos: AtomicU64,
+}
+
+impl Counters {
+    /// Counts an execution that ended in `state`.
+    pub(crate) fn count_ended(&self, state: State) {
+        let counter = match state {
+            State::Completed => &self.completed,
+            State::Failed => &self.failed,
+            State::Cancelled => &self.cancelled,
+            State::Timeout => &self.timed_out,
+            State::Pending | State::Running => return,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a request that did not become an execution.
+    pub(crate) fn count_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Adds the time an attempt spent inside its guest.
+    pub(crate) fn add_guest_time(&self, guest: Duration) {
+        let nanos = u64::try_from(guest.as_nanos()).unwrap_or(u64::MAX);
+        self.guest_nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// What was counted; the rest is zero.
+    pub(crate) fn read(&self) -> Stats {
+        Stats {
+            completed: self.completed.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            cancelled: self.cancelled.load(Ordering::Relaxed),
+            timed_out: self.timed_out.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
+            guest_time: Duration::from_nanos(self.guest_nanos.load(Ordering::Relaxed)),
+            ..Stats::default()
+        }
+    }
+}
+
+/// Executions that ended, by tenant and function.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    /// Read on every call, written when a function ends for the first time.
+    tenants: RwLock<HashMap<TenantId, Tenant>>,
+    functions: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Tenant {
+    functions: HashMap<FunctionName, AtomicU64>,
+    other: AtomicU64,
+}
+
+impl Calls {
+    /// Counts an execution of `function` that ended.
+    pub(crate) fn count(&self, tenant: &TenantId, function: &FunctionName) {
+        let full = self.functions.load(Ordering::Relaxed) >= FUNCTIONS_MAX;
+        if let Some(tenant) = read(&self.tenants).get(tenant) {
+            let counter = match tenant.functions.get(function) {
+                None if full => Some(&tenant.other),
+                found => found,
+            };
+            if let Some(counter) = counter {
+                counter.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+        }
+        self.count_first(tenant, function);
+    }
+
+    /// The most called functions of a tenant.
+    pub(crate) fn top(&self, tenant: &TenantId, limit: usize) -> Vec<(String, u64)> {
+        let mut counts: Vec<(String, u64)> = match read(&self.tenants).get(tenant) {
+            None => return Vec::new(),
+            Some(tenant) => tenant
+                .functions
+                .iter()
+                .map(|(name, count)| (name.as_str(), count))
+                .chain([(OTHER, &tenant.other)])
+                .map(|(name, count)| (name.to_owned(), count.load(Ordering::Relaxed)))
+                .filter(|(_, count)| *count > 0)
+                .collect(),
+        };
+        counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        counts.truncate(limit);
+        counts
+    }
+
+    fn count_first(&self, tenant: &TenantId, function: &FunctionName) {
+        let mut tenants = write(&self.tenants);
+        let tenant = tenants.entry(tenant.clone()).or_default();
+        // Only this lock's holder adds, so the bound cannot be overrun.
+        let full = self.functions.load(Ordering::Relaxed) >= FUNCTIONS_MAX;
+        let counter = match tenant.functions.get(function) {
+            Some(known) => known,
+            None if full => &tenant.other,
+            None => {
+                self.functions.fetch_add(1, Ordering::Relaxed);
+                tenant.functions.entry(function.clone()).or_default()
+            }
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_by_tenant_and_function_up_to_a_bound() {
+        let calls = Calls::default();
+        let tenant = TenantId::parse("a").unwrap();
+        let name = |text: &str| FunctionName::parse(text).unwrap();
+        for i in 0..FUNCTIONS_MAX + 5 {
+            calls.count(&tenant, &name(&format!("f{i}")));
+        }
+        calls.count(&tenant, &name("f7"));
+        calls.count(&tenant, &name("f7"));
+        let top = calls.top(&tenant, 3);
+        assert_eq!(top, [(OTHER.to_owned(), 5), ("f7".to_owned(), 3), ("f0".to_owned(), 1)]);
+        assert_eq!(calls.top(&tenant, usize::MAX).len(), FUNCTIONS_MAX + 1);
+        assert_eq!(calls.top(&TenantId::default(), 3), []);
+        // Another tenant that comes late is counted, though not by function.
+        calls.count(&TenantId::default(), &name("late"));
+        assert_eq!(calls.top(&TenantId::default(), 3), [(OTHER.to_owned(), 1)]);
+    }
 }

@@ -8,6 +8,9 @@
 #[cfg(test)]
 mod conformance;
 mod memory;
+#[cfg(test)]
+pub(crate) mod no_store;
+mod record;
 
 pub use memory::MemoryStore;
 
@@ -15,6 +18,11 @@ use crate::Execution;
 use pilum_types::{ExecutionId, Failure, FunctionName, Outcome, Parameter, State, TaskId, TenantId};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+
+/// How many workers an execution may take down with it. The third time it ends
+/// FAILED with WORKER_LOST, whatever retries it has left: an execution that kills
+/// its process must not do so for ever.
+pub const LOST_WORKERS_MAX: u32 = 3;
 
 /// What was asked for, as it is kept to be run later and to recognise a repeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +124,14 @@ pub struct ListQuery {
     pub limit: usize,
 }
 
+impl ListQuery {
+    /// Whether an execution is asked for, its state aside.
+    pub(crate) fn admits(&self, id: &ExecutionId, task_id: &TaskId) -> bool {
+        self.start_after.as_ref().is_none_or(|after| id > after)
+            && self.task_id.as_ref().is_none_or(|wanted| wanted == task_id)
+    }
+}
+
 /// A store that cannot do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -142,7 +158,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Takes the next execution that may run, records that an attempt begins,
     /// and gives it to the caller until `now + lease`. An execution whose lease
-    /// ended is taken again.
+    /// ended goes back to those that wait with
+    /// WORKER_LOST as its attempt's failure; or ends FAILED with it, if its
+    /// attempts are spent or [`LOST_WORKERS_MAX`] workers were lost with it.
+    /// Work that [`Store::retry_later`] put back is given out again however many
+    /// attempts it has had.
     fn claim(
         &self,
         now: SystemTime,

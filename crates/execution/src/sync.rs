@@ -1,1 +1,127 @@
-//! placeholder
+//! The synchronous door: a call runs in its caller's own future.
+//!
+//! Nothing is spawned and no channel stands in between, so a caller who goes
+//! away takes the guest along: the future is dropped, and [`Flight`]'s drop
+//! frees what the call held.
+
+use crate::core::{Core, cancelled};
+use crate::flight::{Again, Flight};
+use crate::sync_run::SyncRun;
+use crate::{Invocation, Refusal, Reply, RunContext, Runtime, Store, Submission, backoff, ids};
+use pilum_types::{Outcome, RetryClass};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+impl<R: Runtime, S: Store> Core<R, S> {
+    /// Runs a call here and now.
+    pub(crate) async fn invoke_sync(&self, invocation: Invocation) -> Result<Reply, Refusal> {
+        let arrived = Instant::now();
+        let terms = self.terms(&invocation)?;
+        let Invocation { tenant, target, function, parameters, execution_id, environment, .. } = invocation;
+        let force_new_instance = invocation.force_new_instance;
+        let attempts_max =
+            if self.settings.sync.enable_retries { terms.max_retries.saturating_add(1) } else { 1 };
+
+        let ready = self.resolve(&tenant, target).await?;
+        // A copy is for a repeat to be recognised by, or for another attempt.
+        let keep = execution_id.is_some() || attempts_max > 1;
+        let kept = keep.then(|| parameters.clone());
+        let call = self.runtime.bind(&ready.prepared, &function, parameters)?;
+        let reservation = self.reserve(ready.task)?;
+        let task = Arc::clone(&reservation.entry.task);
+
+        let brought = execution_id.is_some();
+        let id = execution_id.unwrap_or_else(|| ids::execution(self.clock.at(arrived)));
+        let request = kept.map(|parameters| Submission {
+            id: id.clone(),
+            tenant: tenant.clone(),
+            task_id: task.id.clone(),
+            function: function.clone(),
+            parameters,
+            environment: Arc::clone(&environment),
+            timeout: terms.timeout,
+            max_retries: terms.max_retries,
+            force_new_instance,
+        });
+        let run = SyncRun::new((tenant, id), task.id.clone(), function.clone(), request);
+        let mut flight = Flight::new(self, Arc::clone(&reservation.entry), run);
+        if brought && let Some(reply) = flight.claim(terms.timeout).await? {
+            return Ok(reply);
+        }
+        let slot = self.slot().await?;
+        // Nothing waits from here until the guest is polled, so the call is
+        // admitted whole or not at all.
+        flight.admit(slot, arrived)?;
+        reservation.register();
+        drop(reservation);
+
+        let limits = self.limits(terms.timeout);
+        let context =
+            RunContext { task: task.spec.name.clone(), function, limits, environment, force_new_instance };
+        let again = Again { prepared: ready.prepared, attempts_max };
+        Ok(Reply::Finished(flight.run(call, context, &again).await))
+    }
+}
+
+impl<R: Runtime, S: Store> Flight<'_, R, S> {
+    /// Runs the call to its end, with as many attempts as are allowed and fit
+    /// into its time.
+    async fn run(
+        mut self,
+        call: R::Call,
+        mut context: RunContext,
+        again: &Again<R>,
+    ) -> Arc<crate::Execution> {
+        let mut began = self.begin_attempt(None);
+        let deadline = began + context.limits.timeout;
+        let mut call = call;
+        loop {
+            context.limits.timeout = deadline.saturating_duration_since(began);
+            let attempt = self.core.run(call, context.clone());
+            let (outcome, cancelled) = tokio::select! {
+                biased;
+                reason = self.run.handle.cancelled() => (cancelled(reason), true),
+                outcome = attempt => (outcome, false),
+            };
+            let ended = self.end_attempt(&outcome, cancelled);
+            match self.another(outcome, ended, deadline, again).await {
+                ControlFlow::Continue(next) => call = next,
+                ControlFlow::Break((outcome, ended)) => return self.end(outcome, ended),
+            }
+            began = self.begin_attempt(Some(Instant::now()));
+        }
+    }
+
+    /// Decides what comes after an attempt that ended at `ended`: the end, or,
+    /// after a pause, another attempt with this call.
+    async fn another(
+        &self,
+        outcome: Outcome,
+        ended: Instant,
+        deadline: Instant,
+        again: &Again<R>,
+    ) -> ControlFlow<(Outcome, Instant), R::Call> {
+        let may_help = outcome.result.as_ref().is_err_and(|f| f.code.retry_class() == RetryClass::Maybe);
+        let next = ended + backoff::full_jitter(self.attempts());
+        let (true, true, true, Some(request)) =
+            (may_help, self.attempts() < again.attempts_max, next < deadline, &self.run.request)
+        else {
+            return ControlFlow::Break((outcome, ended));
+        };
+        tokio::select! {
+            biased;
+            reason = self.run.handle.cancelled() => {
+                return ControlFlow::Break((cancelled(reason), Instant::now()));
+            }
+            () = tokio::time::sleep_until(next) => {}
+        }
+        match self.core.runtime.bind(&again.prepared, &self.run.function, request.parameters.clone()) {
+            Ok(call) => ControlFlow::Continue(call),
+            Err(_fitted_before) => ControlFlow::Break((outcome, ended)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,6 @@
 //! Tasks: named, versioned artifacts.
 
-use pilum_types::{ArtifactSource, Digest, State, TaskId, TaskName, TenantId};
-use std::sync::atomic::{AtomicU64, Ordering};
+use pilum_types::{ArtifactSource, Digest, TaskId, TaskName, TenantId};
 use std::time::SystemTime;
 
 /// What a caller says of a task it wants registered.

@@ -1,0 +1,4 @@
+//! What Pilum is measured against.
+
+pub(crate) mod echo;
+pub(crate) mod wasmtime;

@@ -1,0 +1,103 @@
+//! A bare tonic server that answers InvokeFunction with a canned response of
+//! the same size and shape as the host's. Everything else it leaves out.
+
+use anyhow::Result;
+use pilum_proto::spearlet::function_service_server::{FunctionService, FunctionServiceServer};
+use pilum_proto::spearlet::{self as wire, InvokeFunctionRequest, InvokeFunctionResponse};
+use std::io::Write;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Request, Response, Status};
+
+/// Serves on a free port until it is killed.
+pub(crate) fn serve() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let mut stdout = std::io::stdout();
+        writeln!(stdout, "control ready grpc={}", listener.local_addr()?)?;
+        stdout.flush()?;
+        let incoming = TcpListenerStream::new(listener);
+        tonic::transport::Server::builder()
+            .tcp_nodelay(true)
+            .add_service(FunctionServiceServer::new(Echo { answer: answer() }))
+            .serve_with_incoming(incoming)
+            .await?;
+        Ok(())
+    })
+}
+
+struct Echo {
+    answer: InvokeFunctionResponse,
+}
+
+/// What the host answers to `add`, field by field.
+fn answer() -> InvokeFunctionResponse {
+    let value = prost_types::Value { kind: Some(prost_types::value::Kind::NumberValue(42.0)) };
+    let value = prost::Message::encode_to_vec(&value);
+    let any = prost_types::Any { type_url: "type.googleapis.com/google.protobuf.Value".to_owned(), value };
+    let receipt =
+        ["queue_wait_us", "acquire_us", "guest_us", "peak_memory_bytes", "attempt", "instance_calls"];
+    InvokeFunctionResponse {
+        success: true,
+        message: "completed".to_owned(),
+        execution_id: "exec-01k9zzzzzzzzzzzzzzzzzzzzzz".to_owned(),
+        task_id: "task-01k9zzzzzzzzzzzzzzzzzzzzzz".to_owned(),
+        instance_id: "inst-01k9zzzzzzzzzzzzzzzzzzzzzz".to_owned(),
+        result: Some(wire::ExecutionResult {
+            status: wire::ExecutionStatus::Completed.into(),
+            result: Some(any),
+            metrics: receipt.iter().map(|key| ((*key).to_owned(), "12".to_owned())).collect(),
+            started_at: Some(prost_types::Timestamp { seconds: 1_790_000_000, nanos: 123_456_789 }),
+            completed_at: Some(prost_types::Timestamp { seconds: 1_790_000_000, nanos: 123_556_789 }),
+            ..wire::ExecutionResult::default()
+        }),
+        ..InvokeFunctionResponse::default()
+    }
+}
+
+macro_rules! unimplemented_rpcs {
+    ($($rpc:ident: $request:ident -> $response:ident,)*) => {
+        #[tonic::async_trait]
+        impl FunctionService for Echo {
+            async fn invoke_function(
+                &self,
+                request: Request<InvokeFunctionRequest>,
+            ) -> Result<Response<InvokeFunctionResponse>, Status> {
+                // The request is decoded by now; its parameter must be there.
+                if request.get_ref().parameters.is_empty() {
+                    return Err(Status::invalid_argument("parameters"));
+                }
+                Ok(Response::new(self.answer.clone()))
+            }
+
+            type StreamFunctionStream =
+                tokio_stream::Empty<Result<wire::StreamExecutionResult, Status>>;
+
+            async fn stream_function(
+                &self,
+                _: Request<InvokeFunctionRequest>,
+            ) -> Result<Response<Self::StreamFunctionStream>, Status> {
+                Err(Status::unimplemented("the control only echoes"))
+            }
+
+            $(async fn $rpc(
+                &self,
+                _: Request<wire::$request>,
+            ) -> Result<Response<wire::$response>, Status> {
+                Err(Status::unimplemented("the control only echoes"))
+            })*
+        }
+    };
+}
+
+unimplemented_rpcs! {
+    get_execution_status: GetExecutionStatusRequest -> GetExecutionStatusResponse,
+    cancel_execution: CancelExecutionRequest -> CancelExecutionResponse,
+    list_tasks: ListTasksRequest -> ListTasksResponse,
+    get_task: GetTaskRequest -> GetTaskResponse,
+    delete_task: DeleteTaskRequest -> DeleteTaskResponse,
+    list_executions: ListExecutionsRequest -> ListExecutionsResponse,
+    get_health: GetHealthRequest -> GetHealthResponse,
+    get_stats: GetStatsRequest -> GetStatsResponse,
+}

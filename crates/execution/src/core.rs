@@ -1,0 +1,204 @@
+//! What the doors and the workers share.
+
+use crate::alarm::Alarm;
+use crate::estimate::{self, Mean};
+use crate::handle::Handles;
+use crate::ledger::Ledger;
+use crate::registry::{Registry, TaskEntry};
+use crate::stats::{Calls, Counters};
+use crate::{Clock, Invocation, Mode, Refusal, RunContext, Runtime, Settings, Store, StoreError};
+use futures::FutureExt as _;
+use pilum_types::{CallLimits, Failure, FailureCode, FunctionName, Outcome, Receipt, State, TenantId};
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, SystemTime};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The soonest a refused caller is told to try again: often enough to get in,
+/// seldom enough to leave the host its work.
+const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
+
+/// Everything executions live in.
+#[derive(Debug)]
+pub(crate) struct Core<R, S> {
+    pub(crate) runtime: R,
+    pub(crate) store: S,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) tasks: Registry,
+    pub(crate) ledger: Ledger,
+    /// One permit per synchronous call that may run. Closed by the drain, which
+    /// turns away those that wait and those to come.
+    pub(crate) slots: Semaphore,
+    pub(crate) counters: Counters,
+    pub(crate) calls: Calls,
+    /// The run time of everything.
+    pub(crate) mean: Mean,
+    /// Stops asynchronous runs.
+    pub(crate) handles: Handles,
+    /// Wakes an idle worker: something waits. A wake that finds nobody idle is
+    /// kept for the next who would be.
+    pub(crate) wake: Notify,
+    /// Wakes an idle worker when something becomes due.
+    pub(crate) alarm: Alarm,
+    /// Workers, the alarm, the janitor, and synchronous calls that run. Closed
+    /// and waited for by the drain.
+    pub(crate) tracker: TaskTracker,
+    /// Cancelled when the drain begins: nothing more is claimed.
+    pub(crate) stop: CancellationToken,
+    /// Cancelled when the drain's time is up: what runs is handed back.
+    pub(crate) abort: CancellationToken,
+}
+
+/// What a call may take, after defaults and bounds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    pub(crate) timeout: Duration,
+    pub(crate) max_retries: u32,
+}
+
+impl<R: Runtime, S: Store> Core<R, S> {
+    pub(crate) fn new(runtime: R, store: S, settings: Settings) -> Self {
+        let slots = settings.sync.max_concurrent_requests.min(Semaphore::MAX_PERMITS);
+        Self {
+            runtime,
+            store,
+            clock: Clock::start(),
+            tasks: Registry::new(settings.max_tasks),
+            ledger: Ledger::default(),
+            slots: Semaphore::new(slots),
+            counters: Counters::default(),
+            calls: Calls::default(),
+            mean: Mean::default(),
+            handles: Handles::default(),
+            wake: Notify::new(),
+            alarm: Alarm::default(),
+            tracker: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            abort: CancellationToken::new(),
+            settings,
+        }
+    }
+
+    /// Whether new work is refused.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.slots.is_closed()
+    }
+
+    /// The call's bounds.
+    ///
+    /// # Errors
+    /// When it asks for more than the host grants.
+    pub(crate) fn terms(&self, invocation: &Invocation) -> Result<Terms, Refusal> {
+        let (default, max) = match invocation.mode {
+            Mode::Sync => (self.settings.sync.default_timeout, self.settings.sync.max_timeout),
+            Mode::Async => {
+                (self.settings.asynchronous.default_timeout, self.settings.asynchronous.max_timeout)
+            }
+        };
+        let timeout = invocation.timeout.unwrap_or(default);
+        if invocation.timeout.is_some_and(|asked| asked > max) {
+            let reason = format!("must be at most {} ms", max.as_millis());
+            return Err(Refusal::InvalidArgument { field: "context.timeout_ms", reason });
+        }
+        let bound = self.settings.asynchronous.max_retries;
+        let max_retries = invocation.max_retries.unwrap_or(bound);
+        if max_retries > bound {
+            let reason = format!("must be at most {bound}");
+            return Err(Refusal::InvalidArgument { field: "context.max_retries", reason });
+        }
+        Ok(Terms { timeout, max_retries })
+    }
+
+    /// A slot for a synchronous call, at once or within the bound.
+    pub(crate) async fn slot(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        match self.slots.try_acquire() {
+            Ok(slot) => return Ok(slot),
+            Err(TryAcquireError::Closed) => return Err(Refusal::Draining),
+            Err(TryAcquireError::NoPermits) => {}
+        }
+        match tokio::time::timeout(self.settings.sync.slot_wait, self.slots.acquire()).await {
+            Ok(Ok(slot)) => Ok(slot),
+            Ok(Err(_closed)) => Err(Refusal::Draining),
+            Err(_elapsed) => {
+                let slots = self.settings.sync.max_concurrent_requests;
+                Err(Refusal::NoSlot { slots, retry_after: self.retry_after(slots) })
+            }
+        }
+    }
+
+    /// When one of `at_once` runners is likely to be free.
+    pub(crate) fn retry_after(&self, at_once: usize) -> Duration {
+        let mean = self.mean.get().unwrap_or_default();
+        estimate::share(mean, 1, at_once).max(RETRY_AFTER_MIN)
+    }
+
+    /// The limits of an attempt that may take `timeout`.
+    pub(crate) fn limits(&self, timeout: Duration) -> CallLimits {
+        CallLimits { timeout, ..self.settings.limits }
+    }
+
+    /// Runs one attempt. A panic below becomes its failure.
+    pub(crate) async fn run(&self, call: R::Call, context: RunContext) -> Outcome {
+        let run = self.unwinding(async move { self.runtime.run(call, context).await });
+        run.await.unwrap_or_else(|_panic| {
+            failed(Failure::new(FailureCode::HostError, "the host failed while it ran the call"))
+        })
+    }
+
+    /// Runs `future` to its end, or to a panic, whose text it logs and returns.
+    pub(crate) async fn unwinding<T>(&self, future: impl Future<Output = T>) -> Result<T, String> {
+        // What is shared is behind locks that bear a panic, see `lock.rs`.
+        AssertUnwindSafe(future).catch_unwind().await.map_err(|panic| {
+            let text = panic_text(&*panic).to_owned();
+            tracing::error!(panic = text, "the host panicked");
+            text
+        })
+    }
+
+    /// Learns from an attempt that ran to its own end.
+    pub(crate) fn learn(&self, entry: &TaskEntry, function: &FunctionName, took: Duration) {
+        self.mean.record(took);
+        entry.runs.record(function, took);
+    }
+
+    /// Counts an execution that ended.
+    pub(crate) fn count_ended(
+        &self,
+        entry: Option<&TaskEntry>,
+        tenant: &TenantId,
+        function: &FunctionName,
+        state: State,
+        at: SystemTime,
+    ) {
+        self.counters.count_ended(state);
+        self.calls.count(tenant, function);
+        if let Some(entry) = entry {
+            entry.count_ended(state, at);
+        }
+    }
+}
+
+/// An outcome of nothing but a failure.
+pub(crate) fn failed(failure: Failure) -> Outcome {
+    Outcome { result: Err(failure), receipt: Receipt::default(), log: Vec::new(), instance: None }
+}
+
+/// The outcome of what somebody cancelled.
+pub(crate) fn cancelled(reason: &str) -> Outcome {
+    failed(Failure::new(FailureCode::Cancelled, reason))
+}
+
+/// What a panic said.
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}

@@ -1,0 +1,52 @@
+//! Looking executions up: those of both doors, as if they were kept in one place.
+
+use crate::core::Core;
+use crate::{Execution, ListQuery, Refusal, Runtime, Stats, Store};
+use pilum_types::{ExecutionId, TenantId};
+use std::sync::Arc;
+
+impl<R: Runtime, S: Store> Core<R, S> {
+    /// An execution as it stands.
+    pub(crate) async fn execution(
+        &self,
+        tenant: &TenantId,
+        id: &ExecutionId,
+    ) -> Result<Option<Arc<Execution>>, Refusal> {
+        if let Some(execution) = self.ledger.get(tenant, id).and_then(|run| run.view()) {
+            return Ok(Some(execution));
+        }
+        Ok(self.store.get(tenant, id).await?.map(Arc::new))
+    }
+
+    /// Executions in ascending order of id.
+    pub(crate) async fn list_executions(
+        &self,
+        tenant: &TenantId,
+        query: &ListQuery,
+    ) -> Result<Vec<Arc<Execution>>, Refusal> {
+        let mut all = self.ledger.list(tenant, query);
+        all.extend(self.store.list(tenant, query).await?.into_iter().map(Arc::new));
+        // Two sorted runs, which this sort merges.
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        all.truncate(query.limit);
+        Ok(all)
+    }
+
+    /// The counters now.
+    pub(crate) async fn stats(&self) -> Result<Stats, Refusal> {
+        let depth = self.store.depth().await?;
+        let slots = self.settings.sync.max_concurrent_requests;
+        let in_use = slots.saturating_sub(self.slots.available_permits());
+        Ok(Stats {
+            uptime: self.clock.uptime(),
+            tasks: self.tasks.len() as u64,
+            running: (in_use + depth.running) as u64,
+            sync_slots_in_use: in_use as u64,
+            pending: depth.pending as u64,
+            ..self.counters.read()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

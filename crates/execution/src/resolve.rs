@@ -1,0 +1,96 @@
+//! From what a caller names to code that is ready.
+
+use crate::core::Core;
+use crate::registry::{Reservation, TaskEntry};
+use crate::{Refusal, Runtime, Store, Target, Task, TaskSpec, ids};
+use pilum_types::{TaskId, TenantId};
+use std::sync::Arc;
+
+/// A task and its code.
+pub(crate) struct Ready<P> {
+    pub(crate) task: Found,
+    pub(crate) prepared: Arc<P>,
+}
+
+/// A task that a call named.
+pub(crate) enum Found {
+    /// It is registered.
+    Known(Arc<TaskEntry>),
+    /// It would be registered by the call.
+    New(Box<Task>),
+}
+
+impl<R: Runtime, S: Store> Core<R, S> {
+    /// Finds the task, or what would become it, and makes its code ready.
+    /// Nothing is registered by this.
+    pub(crate) async fn resolve(
+        &self,
+        tenant: &TenantId,
+        target: Target,
+    ) -> Result<Ready<R::Prepared>, Refusal> {
+        match target {
+            Target::New(spec) => self.resolve_new(tenant, None, spec).await,
+            Target::Existing { id, otherwise } => match (self.tasks.get(tenant, &id), otherwise) {
+                (Some(entry), _) => self.resolve_known(entry).await,
+                (None, Some(spec)) => self.resolve_new(tenant, Some(id), spec).await,
+                (None, None) => Err(Refusal::TaskNotFound { id: id.as_str().to_owned() }),
+            },
+        }
+    }
+
+    /// Takes the call's place at its task.
+    pub(crate) fn reserve(&self, found: Found) -> Result<Reservation<'_>, Refusal> {
+        match found {
+            Found::Known(entry) => Ok(self.tasks.join(entry)),
+            Found::New(task) => self.tasks.reserve(*task),
+        }
+    }
+
+    async fn resolve_known(&self, entry: Arc<TaskEntry>) -> Result<Ready<R::Prepared>, Refusal> {
+        let prepared = self.runtime.prepare(&entry.task.spec.source).await?;
+        Ok(Ready { task: Found::Known(entry), prepared })
+    }
+
+    async fn resolve_new(
+        &self,
+        tenant: &TenantId,
+        id: Option<TaskId>,
+        mut spec: TaskSpec,
+    ) -> Result<Ready<R::Prepared>, Refusal> {
+        let taken = self.tasks.named(tenant, spec.name.as_str());
+        if let Some(entry) = taken {
+            return self.resolve_named(entry, &spec).await;
+        }
+        let prepared = self.runtime.prepare(&spec.source).await?;
+        let digest = self.runtime.digest(&prepared);
+        spec.source.checksum = Some(digest);
+        let now = self.clock.now();
+        let id = id.unwrap_or_else(|| ids::task(now));
+        let task = Task { id, tenant: tenant.clone(), spec, digest, created_at: now };
+        Ok(Ready { task: Found::New(Box::new(task)), prepared })
+    }
+
+    /// The name is taken: by the same code, which is then used, or by other
+    /// code, which never runs in its place.
+    async fn resolve_named(
+        &self,
+        entry: Arc<TaskEntry>,
+        spec: &TaskSpec,
+    ) -> Result<Ready<R::Prepared>, Refusal> {
+        let offered = match spec.source.checksum {
+            Some(checksum) => checksum,
+            // The task's digest was pinned when it was registered: naming the
+            // same place again means the same task, whatever is there by now.
+            None if spec.source.location == entry.task.spec.source.location => entry.task.digest,
+            None => self.runtime.digest(&*self.runtime.prepare(&spec.source).await?),
+        };
+        if offered != entry.task.digest {
+            let name = spec.name.clone();
+            return Err(Refusal::NameTaken { name, existing: entry.task.digest, offered });
+        }
+        self.resolve_known(entry).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,48 @@
+//! The standard gRPC health service: for the host as a whole and for
+//! `spearlet.FunctionService`.
+
+use pilum_proto::spearlet::function_service_server::SERVICE_NAME;
+use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
+
+/// The services whose health is told; the empty name is the host as a whole.
+const SERVICES: [&str; 2] = ["", SERVICE_NAME];
+
+/// What the health service tells.
+#[derive(Debug, Clone)]
+pub(crate) struct Health {
+    reporter: HealthReporter,
+}
+
+impl Health {
+    /// Serving.
+    pub(crate) async fn serving() -> Self {
+        let health = Self { reporter: HealthReporter::new() };
+        health.tell(ServingStatus::Serving).await;
+        health
+    }
+
+    /// Tells that no new work is taken.
+    pub(crate) async fn draining(&self) {
+        self.tell(ServingStatus::NotServing).await;
+    }
+
+    /// Ends the streams of those who watch, which would keep their connections.
+    pub(crate) async fn end(mut self) {
+        for service in SERVICES {
+            self.reporter.clear_service_status(service).await;
+        }
+    }
+
+    /// The service to add to a server.
+    pub(crate) fn service(&self) -> HealthServer<HealthService> {
+        HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
+    }
+
+    async fn tell(&self, status: ServingStatus) {
+        for service in SERVICES {
+            self.reporter.set_service_status(service, status).await;
+        }
+    }
+}

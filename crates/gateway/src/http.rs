@@ -1,0 +1,165 @@
+//! The HTTP listener: an execution's status as JSON, probes, metrics.
+//!
+//! Served by hyper directly, because that is where the bounds of an HTTP/1
+//! connection can be set: the size, the number and the time of headers, and the
+//! age of a connection.
+
+mod json;
+
+use crate::connection::{Gate, HTTP1_OPENING_BYTES, Held, accept};
+use crate::error::Rejection;
+use crate::identity::tenant_of;
+use crate::limits::{
+    CLOSE_GRACE, GatewayLimits, HTTP_BODY_MAX_BYTES, HTTP_CONNECTION_AGE_MAX, HTTP_HEAD_MAX_BYTES,
+    HTTP_HEAD_TIMEOUT, HTTP_HEADERS_MAX, HTTP_REQUEST_TIMEOUT,
+};
+use crate::metrics;
+use crate::process::usage;
+use crate::status::Verdict;
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use futures::StreamExt as _;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use pilum_execution::{Executions, Runtime, Store};
+use pilum_types::ExecutionId;
+use std::pin::pin;
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What handlers share.
+struct Door<R, S> {
+    executions: Arc<Executions<R, S>>,
+    /// Cancelled when the host begins to shut down.
+    draining: CancellationToken,
+}
+
+/// Serves HTTP until `stop`, then lets responses under way leave.
+pub(crate) async fn serve<R: Runtime, S: Store>(
+    executions: Arc<Executions<R, S>>,
+    listener: TcpListener,
+    limits: &GatewayLimits,
+    draining: CancellationToken,
+    stop: CancellationToken,
+) {
+    let router = router(executions, draining);
+    // Holds every connection's task; closed here, once none is accepted any more.
+    let tracker = TaskTracker::new();
+    let mut connections = pin!(accept(listener, Gate::new(limits, HTTP1_OPENING_BYTES)));
+    loop {
+        let next = tokio::select! {
+            () = stop.cancelled() => break,
+            next = connections.next() => next,
+        };
+        match next {
+            Some(Ok(io)) => drop(tracker.spawn(connection(io, router.clone(), stop.clone()))),
+            Some(Err(error)) => tracing::warn!(%error, "a connection could not be accepted"),
+            None => break,
+        }
+    }
+    tracker.close();
+    if tokio::time::timeout(CLOSE_GRACE, tracker.wait()).await.is_err() {
+        tracing::debug!(open = tracker.len(), "HTTP connections were still open");
+    }
+}
+
+/// One connection until it ends, is too old, or the host stops.
+async fn connection(io: Held<TcpStream, OwnedSemaphorePermit>, router: Router, stop: CancellationToken) {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HTTP_HEAD_TIMEOUT)
+        .max_headers(HTTP_HEADERS_MAX)
+        .max_buf_size(HTTP_HEAD_MAX_BYTES);
+    let mut serving = pin!(builder.serve_connection(TokioIo::new(io), TowerToHyperService::new(router)));
+    let ended = tokio::select! {
+        ended = serving.as_mut() => Some(ended),
+        () = stop.cancelled() => None,
+        () = tokio::time::sleep(HTTP_CONNECTION_AGE_MAX) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            serving.as_mut().graceful_shutdown();
+            tokio::time::timeout(CLOSE_GRACE, serving).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "an HTTP connection ended badly");
+    }
+}
+
+fn router<R: Runtime, S: Store>(executions: Arc<Executions<R, S>>, draining: CancellationToken) -> Router {
+    Router::new()
+        .route("/api/v1/execution/{id}/status", get(status::<R, S>))
+        .route("/status/{id}", get(status::<R, S>))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready::<R, S>))
+        .route("/metrics", get(scrape::<R, S>))
+        .fallback(async || error(StatusCode::NOT_FOUND, "NOT_FOUND", "no such path"))
+        .layer(DefaultBodyLimit::max(HTTP_BODY_MAX_BYTES))
+        .layer(middleware::from_fn(deadline))
+        .with_state(Arc::new(Door { executions, draining }))
+}
+
+async fn deadline(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(HTTP_REQUEST_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_elapsed) => {
+            error(StatusCode::GATEWAY_TIMEOUT, "DEADLINE_EXCEEDED", "the host took too long to answer")
+        }
+    }
+}
+
+async fn status<R: Runtime, S: Store>(
+    State(door): State<Arc<Door<R, S>>>,
+    Path(text): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let found = match ExecutionId::parse(&text) {
+        Ok(id) => door.executions.execution(&tenant_of(&headers), &id).await,
+        // A malformed id is nobody's: it is answered as any unknown one.
+        Err(_nobodys) => Ok(None),
+    };
+    match found {
+        Ok(Some(execution)) => Json(json::execution(&execution)).into_response(),
+        Ok(None) => rejected(&Rejection::ExecutionNotFound { id: text }),
+        Err(refusal) => rejected(&refusal.into()),
+    }
+}
+
+async fn ready<R: Runtime, S: Store>(State(door): State<Arc<Door<R, S>>>) -> (StatusCode, &'static str) {
+    if door.draining.is_cancelled() || door.executions.is_draining() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+    } else {
+        (StatusCode::OK, "ready\n")
+    }
+}
+
+async fn scrape<R: Runtime, S: Store>(State(door): State<Arc<Door<R, S>>>) -> Response {
+    let stats = match door.executions.stats().await {
+        Ok(stats) => stats,
+        Err(refusal) => return rejected(&refusal.into()),
+    };
+    match metrics::encode(stats, usage()) {
+        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(_) => error(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "internal error"),
+    }
+}
+
+fn rejected(rejection: &Rejection) -> Response {
+    let verdict = Verdict::from(rejection);
+    error(verdict.http, json::code_name(verdict.code), &verdict.message)
+}
+
+fn error(status: StatusCode, code: &str, message: &str) -> Response {
+    (status, Json(json::error(code, message))).into_response()
+}

@@ -1,0 +1,165 @@
+//! What the HTTP listener says, as JSON.
+
+use crate::reply::{metrics, timestamp};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use pilum_execution::{Attempt, Execution, Mode};
+use pilum_types::{Output, Value};
+use serde::Serialize;
+use serde_json::{Map, Number, json};
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+use tonic::Code;
+
+/// The largest whole number that every JSON reader keeps exact.
+const EXACT_MAX: u64 = 1 << 53;
+
+/// An execution as it stands.
+#[derive(Debug, Serialize)]
+pub(super) struct ExecutionView {
+    execution_id: String,
+    task_id: String,
+    function_name: String,
+    mode: &'static str,
+    status: &'static str,
+    /// What the function returned; null until then.
+    result: serde_json::Value,
+    /// What `result` is: `json` of a typed function; of a command `text`, or
+    /// `base64` where its output is no UTF-8.
+    result_encoding: Option<&'static str>,
+    error_code: Option<&'static str>,
+    error_message: Option<String>,
+    instance_id: Option<String>,
+    accepted_at: String,
+    started_at: Option<String>,
+    completed_at: Option<String>,
+    execution_time_ms: u64,
+    memory_used_bytes: u64,
+    metrics: BTreeMap<String, String>,
+    attempts: Vec<AttemptView>,
+}
+
+#[derive(Debug, Serialize)]
+struct AttemptView {
+    number: u32,
+    started_at: String,
+    took_ms: Option<u64>,
+    error_code: Option<&'static str>,
+    error_message: Option<String>,
+    instance_id: Option<String>,
+}
+
+/// An execution.
+pub(super) fn execution(execution: &Execution) -> ExecutionView {
+    let outcome = execution.outcome.as_ref();
+    let output = outcome.and_then(|outcome| outcome.result.as_ref().ok());
+    let (result, result_encoding) = output.map_or((serde_json::Value::Null, None), result);
+    let receipt = outcome.map(|outcome| outcome.receipt).unwrap_or_default();
+    let failure = execution.failure();
+    ExecutionView {
+        execution_id: execution.id.to_string(),
+        task_id: execution.task_id.to_string(),
+        function_name: execution.function.to_string(),
+        mode: match execution.mode {
+            Mode::Sync => "SYNC",
+            Mode::Async => "ASYNC",
+        },
+        status: execution.state.as_str(),
+        result,
+        result_encoding,
+        error_code: failure.map(|failure| failure.code.as_str()),
+        error_message: failure.map(|failure| failure.message.clone()),
+        instance_id: outcome.and_then(|outcome| outcome.instance.as_ref()).map(ToString::to_string),
+        accepted_at: rfc3339(execution.accepted_at),
+        started_at: execution.started_at.map(rfc3339),
+        completed_at: execution.completed_at.map(rfc3339),
+        execution_time_ms: millis(execution.duration()),
+        memory_used_bytes: receipt.peak_memory_bytes,
+        metrics: metrics(&receipt),
+        attempts: execution.attempts.iter().map(attempt).collect(),
+    }
+}
+
+/// An error body.
+pub(super) fn error(code: &str, message: &str) -> serde_json::Value {
+    json!({ "error": { "code": code, "message": message } })
+}
+
+/// A gRPC code's name as error bodies write it.
+pub(super) fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+fn attempt(attempt: &Attempt) -> AttemptView {
+    let failure = attempt.failure.as_ref();
+    AttemptView {
+        number: attempt.number,
+        started_at: rfc3339(attempt.started_at),
+        took_ms: attempt.took.map(millis),
+        error_code: failure.map(|failure| failure.code.as_str()),
+        error_message: failure.map(|failure| failure.message.clone()),
+        instance_id: attempt.instance.as_ref().map(ToString::to_string),
+    }
+}
+
+fn result(output: &Output) -> (serde_json::Value, Option<&'static str>) {
+    match output {
+        Output::Typed(typed) => (value(typed), Some("json")),
+        Output::Raw(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => (text.into(), Some("text")),
+            Err(_binary) => (STANDARD.encode(bytes).into(), Some("base64")),
+        },
+    }
+}
+
+/// A value with the same rule for large integers and special floats as on the
+/// gRPC side: decimal text, and `NaN`, `Infinity`, `-Infinity`.
+fn value(typed: &Value) -> serde_json::Value {
+    match typed {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(truth) => (*truth).into(),
+        Value::Signed(number) if number.unsigned_abs() <= EXACT_MAX => (*number).into(),
+        Value::Signed(number) => number.to_string().into(),
+        Value::Unsigned(number) if *number <= EXACT_MAX => (*number).into(),
+        Value::Unsigned(number) => number.to_string().into(),
+        Value::Number(number) => match Number::from_f64(*number) {
+            Some(finite) => finite.into(),
+            None if number.is_nan() => "NaN".into(),
+            None if *number > 0.0 => "Infinity".into(),
+            None => "-Infinity".into(),
+        },
+        Value::String(text) => text.as_str().into(),
+        Value::Bytes(bytes) => STANDARD.encode(bytes).into(),
+        Value::List(items) => items.iter().map(value).collect::<Vec<_>>().into(),
+        Value::Object(fields) => {
+            let field = |(name, typed): &(String, Value)| (name.clone(), value(typed));
+            fields.iter().map(field).collect::<Map<_, _>>().into()
+        }
+    }
+}
+
+fn rfc3339(time: SystemTime) -> String {
+    timestamp(time).to_string()
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    duration.as_millis().try_into().unwrap_or(u64::MAX)
+}

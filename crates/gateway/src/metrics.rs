@@ -1,0 +1,103 @@
+//! The counters as Prometheus (OpenMetrics) text.
+
+use crate::process::Usage;
+use pilum_execution::Stats;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::{Registry, Unit};
+use std::fmt;
+
+/// The media type of [`encode`]'s text.
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The counters at one moment as text. They are kept by the execution layer, so
+/// a registry is made for each scrape and holds only that moment.
+pub(crate) fn encode(stats: Stats, usage: Usage) -> Result<String, fmt::Error> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Moment { stats, usage }));
+    let mut text = String::new();
+    text::encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+#[derive(Debug)]
+struct Moment {
+    stats: Stats,
+    usage: Usage,
+}
+
+impl Collector for Moment {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let stats = &self.stats;
+        executions(stats, &mut encoder)?;
+        gauge(&mut encoder, "pilum_executions_running", "Executions under way", stats.running)?;
+        gauge(&mut encoder, "pilum_executions_pending", "Accepted executions that wait", stats.pending)?;
+        gauge(&mut encoder, "pilum_tasks", "Registered tasks", stats.tasks)?;
+        gauge(&mut encoder, "pilum_sync_slots_in_use", "Synchronous slots taken", stats.sync_slots_in_use)?;
+        let refused = ConstCounter::new(stats.refused);
+        let help = "Requests refused before they became an execution";
+        refused.encode(encoder.encode_descriptor("pilum_refused", help, None, MetricType::Counter)?)?;
+        let guest = ConstCounter::new(stats.guest_time.as_secs_f64());
+        let (help, unit) = ("Time inside guests of all attempts that ended", Some(&Unit::Seconds));
+        guest.encode(encoder.encode_descriptor("pilum_guest", help, unit, MetricType::Counter)?)?;
+        let uptime = ConstGauge::new(stats.uptime.as_secs_f64());
+        let help = "How long the host has run";
+        uptime.encode(encoder.encode_descriptor("pilum_uptime", help, unit, MetricType::Gauge)?)?;
+        let resident = ConstGauge::new(self.usage.resident_bytes as f64);
+        let (help, unit) = ("Resident memory of the process", Some(&Unit::Bytes));
+        resident.encode(encoder.encode_descriptor(
+            "process_resident_memory",
+            help,
+            unit,
+            MetricType::Gauge,
+        )?)
+    }
+}
+
+fn executions(stats: &Stats, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+    let help = "Executions that ended, by the state they ended in";
+    let mut family = encoder.encode_descriptor("pilum_executions", help, None, MetricType::Counter)?;
+    for (state, ended) in [
+        ("completed", stats.completed),
+        ("failed", stats.failed),
+        ("cancelled", stats.cancelled),
+        ("timeout", stats.timed_out),
+    ] {
+        ConstCounter::new(ended).encode(family.encode_family(&[("state", state)])?)?;
+    }
+    Ok(())
+}
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, now: u64) -> Result<(), fmt::Error> {
+    // The format's integers are signed; a count beyond that saturates.
+    let gauge = ConstGauge::new(i64::try_from(now).unwrap_or(i64::MAX));
+    gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn every_metric() {
+        let stats = Stats {
+            uptime: Duration::from_millis(12_500),
+            tasks: 3,
+            running: 2,
+            sync_slots_in_use: 1,
+            pending: 4,
+            completed: 10,
+            failed: 5,
+            cancelled: 6,
+            timed_out: 7,
+            refused: 8,
+            guest_time: Duration::from_millis(1_250),
+        };
+        let usage = Usage { resident_bytes: 4096, ..Usage::default() };
+        insta::assert_snapshot!(encode(stats, usage).expect("text"));
+    }
+}

@@ -1,0 +1,192 @@
+//! An execution: the answer to a call, its result, its line in a listing.
+
+use super::{count, long};
+use crate::status::clip;
+use pilum_execution::{Execution, Mode};
+use pilum_proto::spearlet::{
+    ExecutionInfo, ExecutionMode, ExecutionResult, ExecutionStatus, InvokeFunctionResponse,
+};
+use pilum_proto::value::output_to_any;
+use pilum_types::{FailureCode, Output, Receipt, State};
+use prost_types::{Any, Timestamp};
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+/// Longest error text in a listing, in bytes: a full page of them stays small.
+const LISTED_ERROR_MAX_BYTES: usize = 1024;
+/// Longest error text in the short message of an answer, in bytes.
+const SHORT_ERROR_MAX_BYTES: usize = 200;
+
+/// The answer to a synchronous call.
+pub(crate) fn finished(execution: &Execution) -> InvokeFunctionResponse {
+    let result = result(execution, true);
+    InvokeFunctionResponse {
+        success: execution.state == State::Completed && result.error_code.is_empty(),
+        message: summary(execution),
+        execution_id: execution.id.to_string(),
+        task_id: execution.task_id.to_string(),
+        instance_id: instance_id(execution),
+        result: Some(result),
+        status_endpoint: String::new(),
+        estimated_completion_ms: 0,
+    }
+}
+
+/// The answer to an asynchronous submission. One that was made before may have
+/// ended since.
+pub(crate) fn accepted(execution: &Execution, estimate: Duration) -> InvokeFunctionResponse {
+    let response = finished(execution);
+    let ended = execution.state.is_terminal();
+    InvokeFunctionResponse {
+        success: response.success || !ended,
+        status_endpoint: status_path(execution.id.as_str()),
+        estimated_completion_ms: if ended { 0 } else { estimate_ms(estimate) },
+        ..response
+    }
+}
+
+/// How an execution stands or ended, with or without what the function returned.
+pub(crate) fn result(execution: &Execution, with_output: bool) -> ExecutionResult {
+    let receipt = receipt(execution);
+    let (error_code, error_message) = match execution.failure() {
+        Some(failure) => (failure.code.as_str(), failure.message.clone()),
+        None => ("", String::new()),
+    };
+    let mut message = ExecutionResult {
+        status: status_number(execution.state),
+        result: None,
+        error_message,
+        error_code: error_code.to_owned(),
+        execution_time_ms: long(execution.duration().as_millis()),
+        memory_used_bytes: long(receipt.peak_memory_bytes),
+        metrics: metrics(&receipt),
+        started_at: execution.started_at.map(timestamp),
+        completed_at: execution.completed_at.map(timestamp),
+    };
+    if let Some(output) = output(execution).filter(|_| with_output) {
+        match output_to_any(output) {
+            Ok(any) => message.result = Some(any),
+            Err(error) => {
+                message.error_code = FailureCode::ResultTooLarge.as_str().to_owned();
+                message.error_message = format!("the function returned, but its result {error}");
+            }
+        }
+    }
+    message
+}
+
+/// What the function returned, once it has.
+pub(super) fn output(execution: &Execution) -> Option<&Output> {
+    execution.outcome.as_ref().and_then(|outcome| outcome.result.as_ref().ok())
+}
+
+/// What the last attempt used; zeros before one ended.
+pub(super) fn receipt(execution: &Execution) -> Receipt {
+    execution.outcome.as_ref().map(|outcome| outcome.receipt).unwrap_or_default()
+}
+
+/// A receipt as decimal strings; empty for an execution that never ran.
+pub(crate) fn metrics(receipt: &Receipt) -> BTreeMap<String, String> {
+    if receipt.attempt == 0 {
+        return BTreeMap::new();
+    }
+    let micros = |duration: Duration| duration.as_micros().to_string();
+    let mut metrics: BTreeMap<_, _> = [
+        ("queue_wait_us", micros(receipt.queue_wait)),
+        ("acquire_us", micros(receipt.acquire)),
+        ("guest_us", micros(receipt.guest)),
+        ("peak_memory_bytes", receipt.peak_memory_bytes.to_string()),
+        ("attempt", receipt.attempt.to_string()),
+        ("instance_calls", receipt.instance_calls.to_string()),
+    ]
+    .map(|(name, figure)| (name.to_owned(), figure))
+    .into();
+    if let Some(fuel) = receipt.fuel_consumed {
+        metrics.insert("fuel_consumed".to_owned(), fuel.to_string());
+    }
+    metrics
+}
+
+/// An execution's line in a listing.
+pub(crate) fn execution_info(execution: &Execution) -> ExecutionInfo {
+    let result = result(execution, false);
+    let attempts = count(execution.attempts.len());
+    let mut metadata = BTreeMap::from([("attempts".to_owned(), attempts.to_string())]);
+    if !result.error_code.is_empty() {
+        metadata.insert("error_code".to_owned(), result.error_code);
+    }
+    ExecutionInfo {
+        execution_id: execution.id.to_string(),
+        task_id: execution.task_id.to_string(),
+        function_name: execution.function.to_string(),
+        execution_mode: mode(execution.mode).into(),
+        status: result.status,
+        started_at: result.started_at,
+        completed_at: result.completed_at,
+        execution_time_ms: result.execution_time_ms,
+        memory_used_bytes: result.memory_used_bytes,
+        error_message: clip(&result.error_message, LISTED_ERROR_MAX_BYTES),
+        metadata,
+    }
+}
+
+/// A state's number on the wire.
+pub(crate) fn status_number(state: State) -> i32 {
+    let status = match state {
+        State::Pending => ExecutionStatus::Pending,
+        State::Running => ExecutionStatus::Running,
+        State::Completed => ExecutionStatus::Completed,
+        State::Failed => ExecutionStatus::Failed,
+        State::Cancelled => ExecutionStatus::Cancelled,
+        State::Timeout => ExecutionStatus::Timeout,
+    };
+    status.into()
+}
+
+/// A wall-clock time on the wire.
+pub(crate) fn timestamp(time: SystemTime) -> Timestamp {
+    Timestamp::from(time)
+}
+
+/// A raw result's piece, or a typed one whole.
+pub(super) fn any_of(output: &Output) -> Option<Any> {
+    output_to_any(output).ok()
+}
+
+/// An estimate in milliseconds, at least 1.
+fn estimate_ms(estimate: Duration) -> i64 {
+    long(estimate.as_millis()).max(1)
+}
+
+/// Where the HTTP listener shows an execution.
+fn status_path(id: &str) -> String {
+    format!("/api/v1/execution/{id}/status")
+}
+
+/// One line for people.
+fn summary(execution: &Execution) -> String {
+    match (execution.state, execution.failure()) {
+        (State::Pending, _) => "accepted, waits to run".to_owned(),
+        (State::Running, _) => "accepted, runs".to_owned(),
+        (State::Completed, _) => format!("completed in {} ms", execution.duration().as_millis()),
+        (State::Failed | State::Cancelled | State::Timeout, Some(failure)) => {
+            let first_line = failure.message.lines().next().unwrap_or_default();
+            format!("{}: {}", failure.code, clip(first_line, SHORT_ERROR_MAX_BYTES))
+        }
+        (state @ (State::Failed | State::Cancelled | State::Timeout), None) => {
+            state.as_str().to_ascii_lowercase()
+        }
+    }
+}
+
+fn instance_id(execution: &Execution) -> String {
+    let instance = execution.outcome.as_ref().and_then(|outcome| outcome.instance.as_ref());
+    instance.map(ToString::to_string).unwrap_or_default()
+}
+
+fn mode(mode: Mode) -> ExecutionMode {
+    match mode {
+        Mode::Sync => ExecutionMode::Sync,
+        Mode::Async => ExecutionMode::Async,
+    }
+}

@@ -1,0 +1,31 @@
+//! Cutting a listing into pages.
+
+use prost::Message;
+
+/// Bytes of a page: half of what a client accepts, whatever the entries hold.
+const PAGE_MAX_BYTES: usize = pilum_proto::RESPONSE_MAX_BYTES / 2;
+
+/// Entries of one page.
+#[derive(Debug)]
+pub(crate) struct Page<T> {
+    /// The entries.
+    pub(crate) entries: Vec<T>,
+    /// Whether another page follows.
+    pub(crate) has_more: bool,
+}
+
+/// The first `limit` of `found`, fewer where they would be too long; `found`
+/// holds one more than the limit if another page follows.
+pub(crate) fn page<T: Message>(found: impl ExactSizeIterator<Item = T>, limit: usize) -> Page<T> {
+    let total = found.len();
+    let mut bytes = 0;
+    let mut entries = Vec::with_capacity(total.min(limit));
+    for entry in found.take(limit) {
+        bytes += entry.encoded_len();
+        if bytes > PAGE_MAX_BYTES && !entries.is_empty() {
+            break;
+        }
+        entries.push(entry);
+    }
+    Page { has_more: entries.len() < total, entries }
+}

@@ -1,0 +1,65 @@
+//! The whole table, as a snapshot: every refusal with what a client gets for it.
+
+use super::*;
+use pilum_types::{Digest, TaskName};
+
+fn every_rejection() -> Vec<Rejection> {
+    let digest = |byte| Digest::from_bytes([byte; 32]);
+    let second = Duration::from_secs(1);
+    let refusals = vec![
+        Refusal::InvalidArgument { field: "context.timeout_ms", reason: "too long".into() },
+        Refusal::TaskNotFound { id: "task-1".into() },
+        Refusal::NameTaken {
+            name: TaskName::parse("mail").expect("a name"),
+            existing: digest(1),
+            offered: digest(2),
+        },
+        Refusal::TooManyTasks { max: 10_000 },
+        PrepareError::InvalidSource { field: "artifact_spec.location", reason: "no scheme".into() }.into(),
+        PrepareError::Unavailable("connection refused".into()).into(),
+        PrepareError::ChecksumMismatch { expected: digest(1), found: digest(2) }.into(),
+        PrepareError::InvalidCode("unexpected end at offset 0x8".into()).into(),
+        PrepareError::Internal("SECRET path".into()).into(),
+        BindError::FunctionNotFound { name: "sub".into(), exported: vec!["add: func()".into()] }.into(),
+        BindError::Ambiguous { name: "f".into(), candidates: vec!["a#f".into(), "b#f".into()] }.into(),
+        BindError::Parameter { path: "items[3].price".into(), reason: "expected u32".into() }.into(),
+        Refusal::NoSlot { slots: 100, retry_after: second },
+        Refusal::QueueFull { max_queue_size: 1000, retry_after: 2 * second },
+        Refusal::ExecutionExists { id: "exec-1".into() },
+        Refusal::Draining,
+        Refusal::Internal("SECRET text".into()),
+    ];
+    let mut all = vec![
+        Rejection::field("parameters[0].value", "is missing"),
+        Rejection::ExecutionNotFound { id: "exec-1".into() },
+    ];
+    all.extend(refusals.into_iter().map(Rejection::from));
+    all
+}
+
+#[test]
+fn the_table() {
+    let mut table = String::new();
+    for rejection in every_rejection() {
+        let http = Verdict::from(&rejection).http.as_u16();
+        let status = Status::from(rejection);
+        let details = status.get_error_details_vec();
+        table += &format!("{:?} {http} {}\n", status.code(), status.message());
+        for detail in details {
+            table += &format!("    {detail:?}\n");
+        }
+    }
+    assert!(!table.contains("SECRET"));
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn texts_are_cut_to_what_headers_carry() {
+    let exported = (0..100_000).map(|i| format!("function{i}: func()")).collect();
+    let refusal = Refusal::Bind(BindError::FunctionNotFound { name: "é".repeat(128), exported });
+    let status = Status::from(Rejection::from(refusal));
+    assert!(status.message().ends_with(" … (cut)"));
+    assert!(status.message().len() <= MESSAGE_MAX_BYTES);
+    assert!(status.details().len() < 2 * MESSAGE_MAX_BYTES);
+    assert_eq!(clip("ééé", 6), "ééé");
+}

@@ -1,0 +1,215 @@
+//! The command line: what can be typed, and what its help teaches.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Runs WebAssembly functions: locally from a file, or on a host over gRPC.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pilum",
+    version,
+    arg_required_else_help = true,
+    after_help = "Try it without a server:\n  pilum invoke ./function.wasm NAME key=value\n\n\
+        Start a host, then call it:\n  pilum serve --artifact-root $PWD\n  \
+        pilum invoke file://$PWD/function.wasm NAME key=value\n  pilum tasks"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a host.
+    Serve(Serve),
+    /// Call a function and print its result.
+    Invoke(Box<Invoke>),
+    /// Show an execution: its state, result, and log.
+    Status(Status),
+    /// Cancel an execution.
+    Cancel(Cancel),
+    /// List the tasks of a host.
+    Tasks(Tasks),
+    /// List the executions of a host.
+    Executions(Executions),
+    /// Show what a .wasm file exports and imports, without running it.
+    Inspect(Inspect),
+    /// Compile wasm from standard input; the host starts this itself.
+    #[command(hide = true)]
+    CompileChild {
+        /// Count fuel in the generated code.
+        #[arg(long)]
+        metered: bool,
+    },
+}
+
+/// `pilum serve`.
+#[derive(Debug, Args)]
+#[command(after_help = "Once it is ready it prints one line on standard output:\n  \
+    pilum ready grpc=HOST:PORT http=HOST:PORT\nLogs go to standard error. SIGTERM and ctrl-c let running \
+    executions end.\n\nEvery key of the configuration can also be set by a variable, for example\n  \
+    PILUM_SYNC_EXECUTION__MAX_CONCURRENT_REQUESTS=500")]
+pub struct Serve {
+    /// The configuration, a TOML file
+    #[arg(long, env = "PILUM_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where to listen for gRPC [default: 127.0.0.1:50052; port 0 takes a free one]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub grpc_listen: Option<String>,
+    /// Where to listen for HTTP [default: 127.0.0.1:8081; port 0 takes a free one]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub http_listen: Option<String>,
+    /// Where to keep artifacts and native code [default: ./pilum-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// A directory that `file:` locations may lead into; can be given several times
+    #[arg(long, value_name = "DIR")]
+    pub artifact_root: Vec<PathBuf>,
+}
+
+/// How to reach a host, and how to print.
+#[derive(Debug, Args)]
+pub struct Remote {
+    /// The host's gRPC address
+    #[arg(long, env = "PILUM_SERVER", value_name = "HOST:PORT", default_value = "127.0.0.1:50052")]
+    pub server: String,
+    /// Print JSON, for scripts
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `pilum invoke`.
+#[derive(Debug, Args)]
+#[command(after_help = "TARGET is one of\n  \
+    ./hello.wasm         a file: it runs right here, no server needed\n  \
+    task-01h…            the id of a task on the host\n  \
+    hello                the name of a task on the host\n  \
+    file:///…/hello.wasm a location the host can read: the task is registered if it is new\n  \
+    https://…/hello.wasm the same\n\n\
+    Parameters are name=value, or values alone in the function's order. A value that is JSON is taken as \
+    JSON (5, true, [1,2], {\"a\":1}, null, \"5\"), anything else as a string. name=@FILE takes a file's \
+    text.\n\nExamples:\n  pilum invoke ./calc.wasm add a=2 b=3\n  \
+    pilum invoke analyze analyze-dataset csv=@sales.csv resamples=5000 --async\n\n\
+    Exit codes: 0 the function completed, 1 it ran and failed, 2 the call was refused.")]
+pub struct Invoke {
+    /// A file, a task, or a location (see below)
+    pub target: String,
+    /// The function's name, in full or short
+    pub function: String,
+    /// Its parameters: name=value …
+    #[arg(value_name = "NAME=VALUE", allow_negative_numbers = true)]
+    pub parameters: Vec<String>,
+    /// Return at once with the execution's id; follow it with `pilum status`
+    #[arg(long = "async")]
+    pub asynchronous: bool,
+    /// The timeout; the host's default where it is not given
+    #[arg(long, value_name = "MS")]
+    pub timeout_ms: Option<u32>,
+    /// How often to try again when that may help; the host's default where it is not given
+    #[arg(long, value_name = "N")]
+    pub max_retries: Option<u16>,
+    /// The execution's id: the same id and the same call run once
+    #[arg(long, value_name = "ID")]
+    pub execution_id: Option<String>,
+    /// The name to register the task under, for a location [default: the file's name]
+    #[arg(long, value_name = "NAME")]
+    pub task_name: Option<String>,
+    /// The digest the artifact must have, for a location [default: computed for a file: location that can be read here]
+    #[arg(long, value_name = "SHA256")]
+    pub checksum: Option<String>,
+    /// An environment variable for the function
+    #[arg(long = "env", value_name = "NAME=VALUE")]
+    pub environment: Vec<String>,
+    /// Use an instance that has served no other call
+    #[arg(long)]
+    pub force_new_instance: bool,
+    /// Where a file that runs here keeps its native code [default: the user's cache directory]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The host.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// `pilum status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// The execution's id
+    pub execution_id: String,
+    /// Show the log too
+    #[arg(long)]
+    pub logs: bool,
+    /// The host.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// `pilum cancel`.
+#[derive(Debug, Args)]
+pub struct Cancel {
+    /// The execution's id
+    pub execution_id: String,
+    /// Stop it even if it is running
+    #[arg(long)]
+    pub force: bool,
+    /// Why, for its record
+    #[arg(long, default_value = "")]
+    pub reason: String,
+    /// The host.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// `pilum tasks`.
+#[derive(Debug, Args)]
+pub struct Tasks {
+    /// Only tasks whose names begin like this
+    #[arg(default_value = "")]
+    pub prefix: String,
+    /// The host.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// `pilum executions`.
+#[derive(Debug, Args)]
+pub struct Executions {
+    /// Only those of this task, by id or name
+    pub task: Option<String>,
+    /// Only those in this state
+    #[arg(long, value_enum)]
+    pub state: Option<StateArg>,
+    /// At most so many
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub limit: u32,
+    /// The host.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// A state of an execution.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[expect(missing_docs, reason = "the names are the states' own")]
+pub enum StateArg {
+    Pending,
+    Running,
+    Completed,
+    Failed,
+    Cancelled,
+    Timeout,
+}
+
+/// `pilum inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// The .wasm file
+    pub file: PathBuf,
+    /// Print JSON, for scripts
+    #[arg(long)]
+    pub json: bool,
+    /// Where to keep its native code [default: the user's cache directory]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}

@@ -1,0 +1,49 @@
+//! What each subcommand does.
+
+mod executions;
+mod inspect;
+mod invoke;
+mod local;
+mod parameters;
+mod print;
+mod tasks;
+
+use crate::cli::{Cli, Command, Remote};
+use crate::serve;
+use anyhow::Result;
+use pilum_client::Client;
+use std::process::ExitCode;
+
+/// The function ran and failed, or what was asked for is not so.
+const FAILED: u8 = 1;
+/// The command was refused: nothing ran.
+const REFUSED: u8 = 2;
+
+/// Runs one subcommand to its exit code: 0 it did what was asked, 1 the
+/// function ran and failed, 2 the command was refused.
+pub fn run(cli: Cli) -> ExitCode {
+    let ended = match cli.command {
+        Command::Serve(serve) => serve::run(serve).map(|()| ExitCode::SUCCESS),
+        Command::CompileChild { metered } => return pilum_engine::run_compile_child(metered),
+        Command::Invoke(invoke) => block_on(invoke::run(*invoke)),
+        Command::Status(status) => block_on(executions::status(status)),
+        Command::Cancel(cancel) => block_on(executions::cancel(cancel)),
+        Command::Tasks(tasks) => block_on(tasks::list(tasks)),
+        Command::Executions(list) => block_on(executions::list(list)),
+        Command::Inspect(inspect) => block_on(inspect::run(inspect)),
+    };
+    ended.unwrap_or_else(|error| {
+        print::error(&error);
+        ExitCode::from(REFUSED)
+    })
+}
+
+fn block_on(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
+}
+
+async fn connect(remote: &Remote) -> Result<Client> {
+    let endpoint = &remote.server;
+    let endpoint = if endpoint.contains("://") { endpoint.clone() } else { format!("http://{endpoint}") };
+    Ok(Client::connect(&endpoint).await?)
+}

@@ -1,0 +1,68 @@
+//! `pilum inspect`: what a file exports and imports.
+
+use super::{FAILED, local, print};
+use crate::cli::Inspect;
+use crate::wiring;
+use anyhow::{Context, Result};
+use pilum_engine::Import;
+use pilum_types::{ArtifactSource, FunctionKind, FunctionSignature};
+use serde_json::{Value as Json, json};
+use std::process::ExitCode;
+
+pub(super) async fn run(inspect: Inspect) -> Result<ExitCode> {
+    let (root, file) = local::located(&inspect.file)?;
+    let data_dir = inspect.data_dir.map_or_else(local::cache_directory, Ok)?;
+    let mut config = wiring::local_config(&root, &data_dir);
+    config.artifacts.allow_missing_checksum = true;
+    let artifacts = wiring::artifacts(&config)?;
+    let location = url::Url::from_file_path(&file).ok().context("the file's path is no location")?.into();
+    let artifact = artifacts.fetch(&ArtifactSource { location, checksum: None }).await?;
+    let engine = wiring::engine(&config, artifacts)?;
+    let (functions, imports) = engine.describe(&artifact).await?;
+    let granted = imports.iter().all(|import| import.granted);
+    let kind = functions.first().map_or("library without functions", |function| kind(function.kind));
+    if inspect.json {
+        print::json(&json!({
+            "digest": artifact.digest().to_string(),
+            "bytes": artifact.bytes().len(),
+            "kind": kind,
+            "functions": functions.iter().map(function_json).collect::<Vec<_>>(),
+            "imports": imports.iter().map(|i| json!({ "name": i.name, "granted": i.granted })).collect::<Vec<_>>(),
+            "runs_here": granted,
+        }));
+    } else {
+        print::text(format!("{kind}, {} bytes, {}", artifact.bytes().len(), artifact.digest()));
+        print_text(&functions, &imports);
+    }
+    Ok(if granted { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+fn print_text(functions: &[FunctionSignature], imports: &[Import]) {
+    print::text("\nfunctions:");
+    for function in functions {
+        print::text(format!("  {function}"));
+    }
+    print::text(if imports.is_empty() { "\nimports: none" } else { "\nimports:" });
+    for import in imports {
+        let granted = if import.granted { "" } else { "  NOT GRANTED: this host would refuse the artifact" };
+        print::text(format!("  {}{granted}", import.name));
+    }
+}
+
+fn kind(kind: FunctionKind) -> &'static str {
+    match kind {
+        FunctionKind::Core => "core module",
+        FunctionKind::Component => "component",
+        FunctionKind::Command => "command",
+    }
+}
+
+fn function_json(function: &FunctionSignature) -> Json {
+    json!({
+        "name": function.name,
+        "kind": kind(function.kind),
+        "parameters": function.parameters.iter()
+            .map(|parameter| json!({ "name": parameter.name, "type": parameter.ty.to_string() })).collect::<Vec<_>>(),
+        "results": function.results.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,85 @@
+//! Puts the parts of a host together.
+
+use crate::config::Config;
+use crate::runtime::EngineRuntime;
+use anyhow::{Context, Result};
+use pilum_artifact::{ArtifactConfig, ArtifactStore};
+use pilum_engine::{Compiler, Engine, EngineSettings};
+use pilum_execution::{Executions, MemoryStore};
+use pilum_gateway::GatewayLimits;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The executions of a host: on the engine, kept in memory.
+pub type HostExecutions = Executions<EngineRuntime, MemoryStore>;
+
+/// The artifact store that `config` describes.
+///
+/// # Errors
+/// When its directory cannot be used.
+pub fn artifacts(config: &Config) -> Result<ArtifactStore> {
+    let directory = &config.storage.data_dir;
+    let store = ArtifactStore::open(ArtifactConfig {
+        directory: directory.clone(),
+        file_roots: config.artifacts.roots.clone(),
+        max_bytes: config.artifacts.max_bytes,
+        fetch_timeout: Duration::from_millis(config.artifacts.fetch_timeout_ms),
+        allow_private_addresses: config.artifacts.allow_private_addresses,
+        allow_missing_checksum: config.artifacts.allow_missing_checksum,
+        disk_max_bytes: config.artifacts.disk_max_bytes,
+    });
+    store.with_context(|| format!("the data directory {}", directory.display()))
+}
+
+/// The engine that `config` describes. It compiles in children of this binary.
+///
+/// # Errors
+/// When the data directory cannot be used or wasmtime does not start.
+pub fn engine(config: &Config, artifacts: ArtifactStore) -> Result<Engine> {
+    let settings = EngineSettings {
+        directory: config.storage.data_dir.join("native"),
+        instance_slots: config.instance_slots(),
+        memory_max_bytes: config.limits.memory_max_bytes,
+        table_max_elements: config.limits.table_max_elements,
+        metered: config.limits.fuel > 0,
+        code_cache_max_bytes: config.engine.code_cache_max_bytes,
+        native_cache_max_bytes: config.engine.native_cache_max_bytes,
+    };
+    let program = std::env::current_exe().context("this program's own file")?;
+    let compiler = Compiler::Child { program, arguments: vec!["compile-child".into()] };
+    Engine::new(&settings, artifacts, compiler).context("the engine")
+}
+
+/// Everything a host runs, started. Must be called inside a tokio runtime.
+///
+/// # Errors
+/// As [`artifacts`] and [`engine`].
+pub fn executions(config: &Config) -> Result<Arc<HostExecutions>> {
+    let engine = engine(config, artifacts(config)?)?;
+    let store = MemoryStore::default();
+    Ok(Executions::start(EngineRuntime::new(engine), store, config.execution_settings()))
+}
+
+/// The bounds of the listeners that `config` describes.
+pub fn gateway_limits(config: &Config) -> GatewayLimits {
+    GatewayLimits {
+        connections_max: usize::try_from(config.listen.max_connections).unwrap_or(usize::MAX),
+        drain_max: Duration::from_millis(config.shutdown.drain_timeout_ms),
+        ..GatewayLimits::default()
+    }
+}
+
+/// The configuration of a host that runs one file for one command and is gone:
+/// the file's folder is its root, and native code is kept for the next time.
+pub fn local_config(root: &Path, data_dir: &Path) -> Config {
+    let mut config = Config::default();
+    config.storage.data_dir = data_dir.to_owned();
+    config.artifacts.roots = vec![root.to_owned()];
+    config.artifacts.max_bytes = 256 << 20;
+    config.sync_execution.max_concurrent_requests = 1;
+    config.async_execution.max_concurrent_executions = 1;
+    // Nobody else waits for this machine: a person may let a function run long.
+    config.sync_execution.max_timeout_ms = 86_400_000;
+    config
+}

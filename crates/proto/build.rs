@@ -1,0 +1,20 @@
+//! Compiles the wire contract in `proto/` with a compiler written in Rust, so
+//! that nothing needs to be installed to build.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    let file = root.join("spearlet/function.proto");
+    println!("cargo::rerun-if-changed={}", root.display());
+
+    let mut compiler = protox::Compiler::new([&root])?;
+    compiler.include_imports(true).include_source_info(true).open_file(&file)?;
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    // What reflection serves, comments included.
+    std::fs::write(out.join("descriptor.bin"), compiler.encode_file_descriptor_set())?;
+    // Ordered maps, so that the same message always has the same bytes.
+    tonic_prost_build::configure().btree_map(".").compile_fds(compiler.file_descriptor_set())?;
+    Ok(())
+}

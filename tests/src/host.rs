@@ -1,0 +1,165 @@
+//! A real host in a process of its own.
+
+use anyhow::{Context, Result, bail};
+use pilum_client::Client;
+use pilum_proto::spearlet::function_service_client::FunctionServiceClient;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tonic::transport::Channel;
+
+/// How long a host may take to be ready: a debug build on a busy machine.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What to start a host with.
+#[derive(Debug, Default)]
+pub struct HostBuilder {
+    config: String,
+    data_dir: Option<PathBuf>,
+}
+
+/// A host that runs. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Host {
+    child: Child,
+    /// Where gRPC is.
+    pub grpc: String,
+    /// Where HTTP is.
+    pub http: String,
+    directory: TempDir,
+}
+
+impl HostBuilder {
+    /// Adds TOML to the configuration.
+    #[must_use]
+    pub fn config(mut self, toml: &str) -> Self {
+        self.config.push_str(toml);
+        self.config.push('\n');
+        self
+    }
+
+    /// Keeps the host's data here, so that another can be started over it.
+    #[must_use]
+    pub fn data_dir(mut self, directory: &Path) -> Self {
+        self.data_dir = Some(directory.to_owned());
+        self
+    }
+
+    /// Starts the host and waits until it says that it is ready.
+    ///
+    /// # Errors
+    /// When it does not, with what it said.
+    pub async fn start(self) -> Result<Host> {
+        let directory = tempfile::tempdir()?;
+        let artifacts = directory.path().join("artifacts");
+        std::fs::create_dir(&artifacts)?;
+        let config = directory.path().join("pilum.toml");
+        std::fs::write(&config, &self.config)?;
+        let data_dir = self.data_dir.unwrap_or_else(|| directory.path().join("data"));
+        let mut child = Command::new(Host::binary()?)
+            .arg("serve")
+            .args(["--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"])
+            .arg("--config")
+            .arg(&config)
+            .arg("--data-dir")
+            .arg(&data_dir)
+            .arg("--artifact-root")
+            .arg(&artifacts)
+            .arg("--artifact-root")
+            .arg(crate::guest_path(".")?)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let stdout = child.stdout.take().context("the host has no standard output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let line = tokio::time::timeout(START_TIMEOUT, lines.next_line())
+            .await
+            .context("the host is not ready in time")??;
+        let Some(line) = line else { bail!("the host ended: {}", child.wait().await?) };
+        let rest = line.strip_prefix("pilum ready grpc=").with_context(|| format!("it said {line:?}"))?;
+        let (grpc, http) = rest.split_once(" http=").with_context(|| format!("it said {line:?}"))?;
+        Ok(Host { child, grpc: grpc.to_owned(), http: http.to_owned(), directory })
+    }
+}
+
+impl Host {
+    /// What to start a host with.
+    pub fn builder() -> HostBuilder {
+        HostBuilder::default()
+    }
+
+    /// A host with the default configuration.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start() -> Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// The built binary, beside the tests' own.
+    ///
+    /// # Errors
+    /// When it was not built.
+    pub fn binary() -> Result<PathBuf> {
+        // target/<profile>/deps/<test> → target/<profile>/pilum
+        let test = std::env::current_exe()?;
+        let profile = test.parent().and_then(Path::parent).context("a test without a target directory")?;
+        let binary = profile.join("pilum");
+        if !binary.exists() {
+            bail!("{} is not built; run `make build`", binary.display());
+        }
+        Ok(binary)
+    }
+
+    /// The client its users use.
+    ///
+    /// # Errors
+    /// When it cannot connect.
+    pub async fn client(&self) -> Result<Client> {
+        Ok(Client::connect(&self.grpc).await?)
+    }
+
+    /// A client generated from the contract alone, as other languages have it.
+    ///
+    /// # Errors
+    /// When it cannot connect.
+    pub async fn raw_client(&self) -> Result<FunctionServiceClient<Channel>> {
+        let channel = Channel::from_shared(format!("http://{}", self.grpc))?.connect().await?;
+        Ok(FunctionServiceClient::new(channel)
+            .max_decoding_message_size(16 << 20)
+            .max_encoding_message_size(64 << 20))
+    }
+
+    /// Writes an artifact below one of the host's roots; returns its location
+    /// and its digest.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn put(&self, name: &str, bytes: &[u8]) -> Result<(String, String)> {
+        let path = self.directory.path().join("artifacts").join(name);
+        std::fs::write(&path, bytes)?;
+        Ok((format!("file://{}", path.display()), crate::digest_of(bytes)))
+    }
+
+    /// The host's process.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Sends SIGTERM and waits for its end; returns whether it ended well.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub async fn terminate(mut self, within: Duration) -> Result<bool> {
+        let pid = self.child.id().context("the host has ended already")?;
+        let kill = Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
+        anyhow::ensure!(kill.success(), "kill failed");
+        let status =
+            tokio::time::timeout(within, self.child.wait()).await.context("it did not end in time")??;
+        Ok(status.success())
+    }
+}

@@ -1,0 +1,128 @@
+//! The repository's own promises about its shape, read from its manifests,
+//! documents and folders.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The crates below `crates/`, by folder name.
+fn crates() -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(root().join("crates"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// What a crate's library or binary imports directly, at build and at run time.
+fn dependencies(krate: &str) -> BTreeSet<String> {
+    let manifest = fs::read_to_string(root().join("crates").join(krate).join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let table = |key: &str| manifest.get(key).and_then(|value| value.as_table()).cloned().unwrap_or_default();
+    table("dependencies").into_iter().chain(table("build-dependencies")).map(|(name, _)| name).collect()
+}
+
+/// Which siblings each crate may import, and which libraries it may not.
+const RULES: &[(&str, &[&str], &[&str])] = &[
+    ("types", &[], &["tokio", "serde", "prost", "tonic", "wasmtime"]),
+    ("artifact", &["types"], &["wasmtime", "wasmtime-wasi", "tonic", "prost"]),
+    ("engine", &["artifact", "types"], &["reqwest", "hyper", "tonic", "prost", "axum"]),
+    ("execution", &["types"], &["wasmtime", "wasmtime-wasi", "tonic", "prost", "reqwest"]),
+    ("proto", &["types"], &["wasmtime", "tokio"]),
+    ("gateway", &["execution", "proto", "types"], &["wasmtime", "wasmtime-wasi", "reqwest"]),
+    ("client", &["proto", "types"], &["wasmtime", "wasmtime-wasi", "axum"]),
+    (
+        "host",
+        &["artifact", "client", "engine", "execution", "gateway", "types"],
+        &["wasmtime", "wasmtime-wasi", "tonic", "prost"],
+    ),
+];
+
+#[test]
+fn imports_point_one_way() {
+    let with_rules: Vec<_> = RULES.iter().map(|(name, ..)| (*name).to_owned()).collect();
+    let mut sorted = with_rules.clone();
+    sorted.sort();
+    assert_eq!(crates(), sorted, "every crate has a rule");
+    for (krate, siblings, forbidden) in RULES {
+        for dependency in dependencies(krate) {
+            if let Some(sibling) = dependency.strip_prefix("pilum-") {
+                assert!(siblings.contains(&sibling), "{krate} may not import {sibling}");
+            }
+            assert!(!forbidden.contains(&dependency.as_str()), "{krate} may not import {dependency}");
+        }
+    }
+}
+
+#[test]
+fn every_crate_is_in_the_architecture() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    for krate in crates() {
+        assert!(
+            text.contains(&format!("`crates/{krate}`")),
+            "ARCHITECTURE.md does not mention crates/{krate}"
+        );
+    }
+}
+
+#[test]
+fn every_crate_has_a_front_page() {
+    for krate in crates() {
+        let text = fs::read_to_string(root().join("crates").join(&krate).join("src/lib.rs")).unwrap();
+        assert!(text.starts_with("//! "), "{krate}: lib.rs says what it is for");
+        assert!(text.contains("**Invariant:**"), "{krate}: lib.rs names its invariant");
+        assert!(text.lines().count() <= 120, "{krate}: lib.rs is a front page");
+    }
+}
+
+fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|e| e == extension) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn every_source_file_says_what_it_is_and_stays_readable() {
+    for folder in ["crates", "tests", "benches"] {
+        for path in files(&root().join(folder), "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(text.starts_with("//!"), "{} opens with what it is for", path.display());
+            assert!(text.lines().count() <= 600, "{} is too long", path.display());
+        }
+    }
+}
+
+/// Each artifact that the guests' build makes is used by a test, by name.
+#[test]
+fn every_guest_is_used() {
+    let out = root().join("guest-examples/out");
+    let guests = fs::read_dir(&out).unwrap_or_else(|_| unreachable!("no guests; run `make guests`"));
+    let tests: String = files(&root().join("tests"), "rs")
+        .into_iter()
+        .chain(files(&root().join("tests"), "py"))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let mut seen = 0;
+    for guest in guests {
+        let name = guest.unwrap().file_name().into_string().unwrap();
+        if name.ends_with(".wasm") {
+            assert!(tests.contains(&name), "no test uses {name}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "only {seen} guests were built; run `make guests`");
+}
