@@ -2,10 +2,11 @@
 //! that nothing needs to be installed to build.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    // Asked for when it runs, so that a checkout that moved still builds.
+    let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
     let file = root.join("spearlet/function.proto");
     println!("cargo::rerun-if-changed={}", root.display());
 

@@ -72,7 +72,7 @@ impl Gate {
     /// A gate for connections that speak `opening_bytes` first.
     pub(crate) fn new(limits: &GatewayLimits, opening_bytes: usize) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(limits.connections_max)),
+            places: Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS))),
             places_max: limits.connections_max,
             opening_bytes,
             opening_timeout: limits.handshake_timeout,
