@@ -6,7 +6,7 @@ use pilum_proto::spearlet::function_service_server::{FunctionService, FunctionSe
 use pilum_proto::spearlet::{self as wire, InvokeFunctionRequest, InvokeFunctionResponse};
 use std::io::Write;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
 /// Serves on a free port until it is killed.
@@ -17,9 +17,9 @@ pub(crate) fn serve() -> Result<()> {
         let mut stdout = std::io::stdout();
         writeln!(stdout, "control ready grpc={}", listener.local_addr()?)?;
         stdout.flush()?;
-        let incoming = TcpListenerStream::new(listener);
+        // Without this the control would wait for delayed acknowledgements.
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         tonic::transport::Server::builder()
-            .tcp_nodelay(true)
             .add_service(FunctionServiceServer::new(Echo { answer: answer() }))
             .serve_with_incoming(incoming)
             .await?;

@@ -2,7 +2,7 @@
 
 use crate::EngineError;
 use std::path::PathBuf;
-use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 /// Native stack of a guest, in bytes. Deep enough for recursive parsers;
 /// a guest that needs more ends with TRAP_STACK_OVERFLOW.
@@ -23,10 +23,16 @@ const TABLES_PER_SLOT: u32 = 5;
 /// Host data of one core instance or component, in bytes: grows with the
 /// number of its imports, exports and globals.
 const INSTANCE_MAX_BYTES: usize = 1 << 20;
-/// Memory and stack that a freed slot keeps mapped, in bytes. A small function
-/// then costs no page fault and no system call on its next call; what is kept
-/// is zeroed, so nothing is left for the next guest to see.
-const KEEP_RESIDENT_BYTES: usize = 64 << 10;
+/// Linear memory, and table, that a freed slot keeps mapped, in bytes: the next
+/// call of the same function then has no page faults. What a guest wrote is
+/// reset; where the kernel can tell which pages that is (`PAGEMAP_SCAN`, Linux
+/// 6.7), only those cost anything.
+const KEEP_RESIDENT_BYTES: usize = 256 << 10;
+/// The same where the kernel cannot tell: all of it is reset on every call.
+const KEEP_RESIDENT_UNSCANNED_BYTES: usize = 16 << 10;
+/// Stack that a freed slot keeps mapped, in bytes. All of it is zeroed after
+/// every call, so it is what small functions use and no more.
+const STACK_KEEP_RESIDENT_BYTES: usize = 8 << 10;
 /// Address space reserved for each linear memory, in bytes. With all of it
 /// reserved a 32-bit guest needs no bounds check on any access.
 const MEMORY_RESERVATION_BYTES: u64 = 4 << 30;
@@ -107,6 +113,8 @@ fn pool(settings: &EngineSettings) -> Result<PoolingAllocationConfig, EngineErro
     let table_max =
         usize::try_from(settings.table_max_elements).map_err(|_| too_large("table_max_elements"))?;
     let slots = settings.instance_slots;
+    let scans = PoolingAllocationConfig::is_pagemap_scan_available();
+    let keep_resident_bytes = if scans { KEEP_RESIDENT_BYTES } else { KEEP_RESIDENT_UNSCANNED_BYTES };
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_core_instances(slots.saturating_mul(CORE_INSTANCES_PER_SLOT))
@@ -122,9 +130,10 @@ fn pool(settings: &EngineSettings) -> Result<PoolingAllocationConfig, EngineErro
         .max_core_instance_size(INSTANCE_MAX_BYTES)
         .max_memory_size(memory_max)
         .table_elements(table_max)
-        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
-        .table_keep_resident(KEEP_RESIDENT_BYTES)
-        .async_stack_keep_resident(KEEP_RESIDENT_BYTES)
+        .pagemap_scan(Enabled::Auto)
+        .linear_memory_keep_resident(keep_resident_bytes)
+        .table_keep_resident(keep_resident_bytes)
+        .async_stack_keep_resident(STACK_KEEP_RESIDENT_BYTES)
         .max_unused_warm_slots(slots);
     Ok(pool)
 }

@@ -122,6 +122,12 @@ impl Engine {
         Ok((compiled.exports(&self.wasmtime).signatures, imports))
     }
 
+    /// Keeps an artifact's bytes on disk for as long as the answer lives.
+    pub fn retain(&self, digest: Digest) -> RetainedArtifact {
+        self.artifacts.pin(digest);
+        RetainedArtifact { artifacts: self.artifacts.clone(), digest }
+    }
+
     /// Finds `function` and fits `parameters` to it.
     ///
     /// # Errors
@@ -199,6 +205,18 @@ impl Engine {
             None => Err("it is no native code".to_owned()),
         })
         .await
+    }
+}
+
+/// Lets an artifact be evicted again when it is dropped.
+pub struct RetainedArtifact {
+    artifacts: ArtifactStore,
+    digest: Digest,
+}
+
+impl Drop for RetainedArtifact {
+    fn drop(&mut self) {
+        self.artifacts.unpin(self.digest);
     }
 }
 

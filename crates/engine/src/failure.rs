@@ -3,8 +3,12 @@
 use crate::guest::Guest;
 use pilum_types::{CallLimits, Failure, FailureCode};
 use std::fmt::Write as _;
-use wasmtime::{Trap, WasmBacktrace};
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
+
+/// What wasmtime says, in a private type, when more is lifted out of a guest than
+/// the hostcall fuel allows.
+const HOSTCALL_FUEL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// What the epoch callback stops a guest with.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -28,6 +32,9 @@ pub(crate) fn read(error: &wasmtime::Error, guest: &Guest, limits: &CallLimits) 
     if error.is::<DeadlinePassed>() {
         return Some(deadline(limits));
     }
+    if is_result_too_large(error) {
+        return Some(result_too_large(limits));
+    }
     let failure = if let Some(I32Exit(code)) = error.downcast_ref() {
         if *code == 0 {
             return None;
@@ -36,8 +43,14 @@ pub(crate) fn read(error: &wasmtime::Error, guest: &Guest, limits: &CallLimits) 
     } else if let Some(trap) = error.downcast_ref::<Trap>() {
         let message = format!("{trap}{}", backtrace(error));
         Failure::new(code_of(*trap), message)
-    } else {
+    } else if error.is::<PoolConcurrencyLimitError>() || error.is::<std::io::Error>() {
         Failure::new(FailureCode::HostError, format!("{error:#}"))
+    } else {
+        // A rule of WASI or of the component model that the guest broke: a
+        // pointer out of bounds, a result that is not of its type, a handle
+        // it does not have. That is a trap, though wasmtime has no code for it.
+        let message = format!("{}{}", error.root_cause(), backtrace(error));
+        Failure::new(FailureCode::TrapOther, message)
     };
     // A guest that was refused memory and then gave up, gave up because of it,
     // whichever way its language's runtime ends: abort, panic or exit code.
@@ -49,6 +62,13 @@ pub(crate) fn read(error: &wasmtime::Error, guest: &Guest, limits: &CallLimits) 
         return Some(Failure::new(FailureCode::MemoryLimit, message));
     }
     Some(failure)
+}
+
+/// Whether a result was too much to lift. The same of what a guest hands to a
+/// host call comes with the guest's frames, and is a trap.
+fn is_result_too_large(error: &wasmtime::Error) -> bool {
+    error.downcast_ref::<WasmBacktrace>().is_none()
+        && error.root_cause().to_string().contains(HOSTCALL_FUEL_EXHAUSTED)
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "wasmtime adds traps; any new one is TRAP_OTHER")]

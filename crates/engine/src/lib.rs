@@ -36,5 +36,5 @@ pub use call::CallContext;
 pub use code::{Code, Import};
 pub use compile::{Compiler, run_compile_child};
 pub use config::EngineSettings;
-pub use engine::Engine;
+pub use engine::{Engine, RetainedArtifact};
 pub use error::{BindError, EngineError};

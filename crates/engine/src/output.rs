@@ -15,6 +15,10 @@ const WRITE_MAX_BYTES: usize = 64 << 10;
 /// Longest line kept in one piece; a longer one is broken here.
 const LINE_MAX_BYTES: usize = 8 << 10;
 
+/// What a kept line takes besides its text, in bytes. Without it a guest that
+/// writes empty lines would fill memory at no cost to its bound.
+const LINE_COST_BYTES: usize = size_of::<LogLine>();
+
 /// Everything one call writes. Shared by its streams, which the guest may open
 /// several times; the lock is held for one write and never across an await.
 #[derive(Debug, Clone)]
@@ -123,12 +127,18 @@ impl Log {
         let line = std::mem::take(self.partial(stream));
         // Once something was dropped nothing more is kept: a log with a hole
         // in its middle would mislead.
-        if self.dropped_bytes > 0 || self.bytes + line.len() > self.max_bytes {
+        if self.dropped_bytes > 0 {
             self.dropped_bytes += line.len() as u64;
             return;
         }
-        self.bytes += line.len();
-        self.lines.push(LogLine { stream, text: escaped(&line) });
+        let text = escaped(&line);
+        let cost = text.len() + LINE_COST_BYTES;
+        if self.bytes + cost > self.max_bytes {
+            self.dropped_bytes += line.len() as u64;
+            return;
+        }
+        self.bytes += cost;
+        self.lines.push(LogLine { stream, text });
     }
 
     fn take(&mut self) -> Vec<LogLine> {

@@ -13,6 +13,7 @@ use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -113,14 +114,15 @@ impl<R: Runtime, S: Store> Core<R, S> {
     }
 
     /// A slot for a synchronous call, at once or within the bound.
-    pub(crate) async fn slot(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+    pub(crate) async fn slot(&self) -> Result<(SemaphorePermit<'_>, Duration), Refusal> {
         match self.slots.try_acquire() {
-            Ok(slot) => return Ok(slot),
+            Ok(slot) => return Ok((slot, Duration::ZERO)),
             Err(TryAcquireError::Closed) => return Err(Refusal::Draining),
             Err(TryAcquireError::NoPermits) => {}
         }
+        let began = Instant::now();
         match tokio::time::timeout(self.settings.sync.slot_wait, self.slots.acquire()).await {
-            Ok(Ok(slot)) => Ok(slot),
+            Ok(Ok(slot)) => Ok((slot, began.elapsed())),
             Ok(Err(_closed)) => Err(Refusal::Draining),
             Err(_elapsed) => {
                 let slots = self.settings.sync.max_concurrent_requests;

@@ -88,11 +88,11 @@ impl<'a, R: Runtime, S: Store> Flight<'a, R, S> {
         }
     }
 
-    /// Makes the call an execution. `arrived` is when it came.
+    /// Makes the call an execution that waited for its slot for `queue_wait`.
     ///
     /// # Errors
     /// When its task has been deleted since it was looked up.
-    pub(crate) fn admit(&mut self, slot: SemaphorePermit<'a>, arrived: Instant) -> Result<(), Refusal> {
+    pub(crate) fn admit(&mut self, slot: SemaphorePermit<'a>, queue_wait: Duration) -> Result<(), Refusal> {
         let now = Instant::now();
         self.run.admit(self.core.clock.at(now));
         if matches!(self.phase, Phase::New) {
@@ -106,7 +106,7 @@ impl<'a, R: Runtime, S: Store> Flight<'a, R, S> {
         }
         self.entry.count_admitted();
         self.phase = Phase::Admitted(Admitted {
-            queue_wait: now.saturating_duration_since(arrived),
+            queue_wait,
             attempts: 0,
             began: now,
             _slot: slot,

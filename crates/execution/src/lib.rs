@@ -54,7 +54,7 @@ pub use error::{BindError, PrepareError, Refusal};
 pub use execution::{Attempt, Execution, Mode};
 pub use executions::{Cancelled, Deleted, Executions, Reply, TaskView};
 pub use invocation::{Invocation, Target};
-pub use runtime::{RunContext, Runtime};
+pub use runtime::{Retained, RunContext, Runtime};
 pub use settings::{AsyncSettings, Settings, SyncSettings};
 pub use stats::Stats;
 pub use store::{

@@ -2,13 +2,13 @@
 
 use crate::estimate::Runs;
 use crate::lock::{read, write};
-use crate::{Refusal, Task, TaskView, ids};
+use crate::{Refusal, Retained, Task, TaskView, ids};
 use pilum_types::{State, TaskId, TenantId};
 use std::collections::btree_map::BTreeMap;
 use std::collections::hash_map::HashMap;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Every tenant's tasks. As many tenants as the operator configured, each with
@@ -48,6 +48,8 @@ pub(crate) struct TaskEntry {
     /// Whether a call has been admitted, which is what registers a task.
     registered: AtomicBool,
     deleted: AtomicBool,
+    /// Set once, when the task gets its place; lets its artifact go with it.
+    retained: OnceLock<Retained>,
 }
 
 /// The place a call has at its task until it is admitted. For a task that is
@@ -200,7 +202,13 @@ impl TaskEntry {
             last_end: AtomicU64::new(0),
             registered: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
+            retained: OnceLock::new(),
         }
+    }
+
+    /// Holds the task's artifact for as long as the task is known.
+    pub(crate) fn retain(&self, retain: impl FnOnce() -> Retained) {
+        self.retained.get_or_init(retain);
     }
 
     /// Whether it has been deleted since it was looked up.

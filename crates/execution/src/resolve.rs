@@ -42,7 +42,12 @@ impl<R: Runtime, S: Store> Core<R, S> {
     pub(crate) fn reserve(&self, found: Found) -> Result<Reservation<'_>, Refusal> {
         match found {
             Found::Known(entry) => Ok(self.tasks.join(entry)),
-            Found::New(task) => self.tasks.reserve(*task),
+            Found::New(task) => {
+                let digest = task.digest;
+                let reservation = self.tasks.reserve(*task)?;
+                reservation.entry.retain(|| self.runtime.retain(digest));
+                Ok(reservation)
+            }
         }
     }
 

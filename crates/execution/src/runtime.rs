@@ -2,6 +2,7 @@
 
 use crate::{BindError, PrepareError};
 use pilum_types::{ArtifactSource, CallLimits, Digest, FunctionName, Outcome, Parameter, TaskName};
+use std::any::Any;
 use std::sync::Arc;
 
 /// Runs functions. The host implements it over the engine, tests with a fake.
@@ -23,6 +24,13 @@ pub trait Runtime: Send + Sync + 'static {
         source: &ArtifactSource,
     ) -> impl Future<Output = Result<Arc<Self::Prepared>, PrepareError>> + Send;
 
+    /// Keeps what is stored of an artifact from being evicted for as long as the
+    /// answer lives. One is held for every registered task. A runtime that
+    /// evicts nothing has nothing to do.
+    fn retain(&self, _digest: Digest) -> Retained {
+        Box::new(())
+    }
+
     /// The digest of the artifact that the code was made from.
     fn digest(&self, prepared: &Self::Prepared) -> Digest;
 
@@ -41,6 +49,9 @@ pub trait Runtime: Send + Sync + 'static {
     /// stops the guest.
     fn run(&self, call: Self::Call, context: RunContext) -> impl Future<Output = Outcome> + Send;
 }
+
+/// Lets an artifact be evicted again when it is dropped.
+pub type Retained = Box<dyn Any + Send + Sync>;
 
 /// What an attempt runs under.
 #[derive(Debug, Clone)]

@@ -49,10 +49,10 @@ impl<R: Runtime, S: Store> Core<R, S> {
         if brought && let Some(reply) = flight.claim(terms.timeout).await? {
             return Ok(reply);
         }
-        let slot = self.slot().await?;
+        let (slot, queue_wait) = self.slot().await?;
         // Nothing waits from here until the guest is polled, so the call is
         // admitted whole or not at all.
-        flight.admit(slot, arrived)?;
+        flight.admit(slot, queue_wait)?;
         reservation.register();
         drop(reservation);
 

@@ -95,7 +95,9 @@ fn not_bound(error: &BindError) -> Verdict {
         BindError::FunctionNotFound { name, exported: _ } => missing("function", name, &message),
         BindError::Ambiguous { name: _, candidates: _ } => invalid("function_name", &message),
         BindError::Parameter { path, reason } => {
-            let field = format!("parameters.{path}");
+            // What is wrong with the list as a whole has its own path on the wire.
+            let whole = path == "parameters" || path.starts_with("parameters[");
+            let field = if whole { path.clone() } else { format!("parameters.{path}") };
             let mut verdict = invalid(&field, reason);
             verdict.message = clip(&message, MESSAGE_MAX_BYTES);
             verdict

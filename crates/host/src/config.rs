@@ -55,7 +55,7 @@ section! {
         /// Whether to listen beyond loopback although nobody has to prove who they are.
         allow_unauthenticated_public: bool = false,
         /// Connections each listener holds at once; more wait to be accepted.
-        max_connections: u64 = 10_000,
+        max_connections: u64 = 4_096,
     }
 }
 
@@ -128,7 +128,7 @@ section! {
         memory_max_bytes: u64 = 256 << 20,
         /// Elements of each of an instance's tables, and of all together.
         table_max_elements: u64 = 100_000,
-        /// A result, as it stands in the host's memory.
+        /// A result, as it stands in the host's memory; responses have at most 16 MiB.
         result_max_bytes: u64 = 8 << 20,
         /// Log lines kept of an execution.
         log_max_bytes: u64 = 1 << 20,
@@ -192,7 +192,7 @@ impl Config {
             ("async_execution.max_retries", queue.max_retries, 0, 100),
             ("limits.memory_max_bytes", self.limits.memory_max_bytes, 64 << 10, 4 << 30),
             ("limits.table_max_elements", self.limits.table_max_elements, 1, 10_000_000),
-            ("limits.result_max_bytes", self.limits.result_max_bytes, 1 << 10, 1 << 30),
+            ("limits.result_max_bytes", self.limits.result_max_bytes, 1 << 10, 12 << 20),
             ("limits.log_max_bytes", self.limits.log_max_bytes, 0, 64 << 20),
             ("limits.max_tasks", self.limits.max_tasks, 1, 10_000_000),
             ("engine.instance_slots", self.engine.instance_slots, 0, 20_000),

@@ -3,7 +3,7 @@
 
 use pilum_artifact::ArtifactError;
 use pilum_engine::{BoundCall, CallContext, Code, Engine, EngineError};
-use pilum_execution::{BindError, PrepareError, RunContext, Runtime};
+use pilum_execution::{BindError, PrepareError, Retained, RunContext, Runtime};
 use pilum_types::{ArtifactSource, Digest, FunctionName, Outcome, Parameter};
 use std::sync::Arc;
 
@@ -24,6 +24,10 @@ impl Runtime for EngineRuntime {
 
     async fn prepare(&self, source: &ArtifactSource) -> Result<Arc<Code>, PrepareError> {
         self.0.prepare(source).await.map_err(prepare_error)
+    }
+
+    fn retain(&self, digest: Digest) -> Retained {
+        Box::new(self.0.retain(digest))
     }
 
     fn digest(&self, prepared: &Code) -> Digest {

@@ -4,7 +4,10 @@ use crate::cli::Serve;
 use crate::config::{self, Config, Overrides};
 use crate::{logging, wiring};
 use anyhow::{Context, Result};
+use rustix::process::{Resource, getrlimit, setrlimit};
+use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +39,8 @@ pub fn run(serve: Serve) -> Result<()> {
 }
 
 async fn host(config: &Config) -> Result<()> {
+    raise_descriptor_limit();
+    let _lock = lock(&config.storage.data_dir)?;
     let executions = wiring::executions(config)?;
     let grpc = listen("listen.grpc", &config.listen.grpc).await?;
     let http = listen("listen.http", &config.listen.http).await?;
@@ -49,6 +54,31 @@ async fn host(config: &Config) -> Result<()> {
     pilum_gateway::serve(executions, grpc, http, wiring::gateway_limits(config), shutdown).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Lets the process open as many files as the system allows it: every
+/// connection is one, and the soft limit is often 1,024.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+}
+
+/// Takes the data directory for this process, until the answer is dropped.
+fn lock(data_dir: &Path) -> Result<File> {
+    std::fs::create_dir_all(data_dir)
+        .with_context(|| format!("the data directory {}", data_dir.display()))?;
+    let path = data_dir.join("lock");
+    let file = File::create(&path).with_context(|| format!("the lock {}", path.display()))?;
+    file.try_lock().with_context(|| {
+        format!(
+            "another host uses the data directory {}; give this one its own with --data-dir",
+            data_dir.display()
+        )
+    })?;
+    Ok(file)
 }
 
 async fn listen(key: &str, address: &str) -> Result<TcpListener> {

@@ -32,13 +32,14 @@ pub fn artifacts(config: &Config) -> Result<ArtifactStore> {
     store.with_context(|| format!("the data directory {}", directory.display()))
 }
 
-/// The engine that `config` describes. It compiles in children of this binary.
+/// The engine that `config` describes, with its native code in `native`. It
+/// compiles in children of this binary.
 ///
 /// # Errors
 /// When the data directory cannot be used or wasmtime does not start.
-pub fn engine(config: &Config, artifacts: ArtifactStore) -> Result<Engine> {
+pub fn engine(config: &Config, artifacts: ArtifactStore, native: &Path) -> Result<Engine> {
     let settings = EngineSettings {
-        directory: config.storage.data_dir.join("native"),
+        directory: native.to_owned(),
         instance_slots: config.instance_slots(),
         memory_max_bytes: config.limits.memory_max_bytes,
         table_max_elements: config.limits.table_max_elements,
@@ -56,7 +57,15 @@ pub fn engine(config: &Config, artifacts: ArtifactStore) -> Result<Engine> {
 /// # Errors
 /// As [`artifacts`] and [`engine`].
 pub fn executions(config: &Config) -> Result<Arc<HostExecutions>> {
-    let engine = engine(config, artifacts(config)?)?;
+    executions_over(config, &config.storage.data_dir.join("native"))
+}
+
+/// The same with native code in a directory of its own, which hosts may share.
+///
+/// # Errors
+/// As [`executions`].
+pub fn executions_over(config: &Config, native: &Path) -> Result<Arc<HostExecutions>> {
+    let engine = engine(config, artifacts(config)?, native)?;
     let store = MemoryStore::default();
     Ok(Executions::start(EngineRuntime::new(engine), store, config.execution_settings()))
 }
@@ -71,7 +80,7 @@ pub fn gateway_limits(config: &Config) -> GatewayLimits {
 }
 
 /// The configuration of a host that runs one file for one command and is gone:
-/// the file's folder is its root, and native code is kept for the next time.
+/// the file's folder is its root, and `data_dir` is its own alone.
 pub fn local_config(root: &Path, data_dir: &Path) -> Config {
     let mut config = Config::default();
     config.storage.data_dir = data_dir.to_owned();

@@ -29,7 +29,8 @@ pub enum Output {
 /// What an attempt used. Every figure is measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Receipt {
-    /// From the caller's arrival until a slot was free.
+    /// Waited for a slot (sync) or for a worker (async, from acceptance to the
+    /// start of the last attempt).
     pub queue_wait: Duration,
     /// From the slot until an instance was ready.
     pub acquire: Duration,

@@ -11,13 +11,14 @@ use std::process::ExitCode;
 
 pub(super) async fn run(inspect: Inspect) -> Result<ExitCode> {
     let (root, file) = local::located(&inspect.file)?;
-    let data_dir = inspect.data_dir.map_or_else(local::cache_directory, Ok)?;
-    let mut config = wiring::local_config(&root, &data_dir);
+    let native = inspect.data_dir.map_or_else(local::cache_directory, Ok)?.join("native");
+    let own = tempfile::tempdir().context("a temporary directory")?;
+    let mut config = wiring::local_config(&root, own.path());
     config.artifacts.allow_missing_checksum = true;
     let artifacts = wiring::artifacts(&config)?;
     let location = url::Url::from_file_path(&file).ok().context("the file's path is no location")?.into();
     let artifact = artifacts.fetch(&ArtifactSource { location, checksum: None }).await?;
-    let engine = wiring::engine(&config, artifacts)?;
+    let engine = wiring::engine(&config, artifacts, &native)?;
     let (functions, imports) = engine.describe(&artifact).await?;
     let granted = imports.iter().all(|import| import.granted);
     let kind = functions.first().map_or("library without functions", |function| kind(function.kind));

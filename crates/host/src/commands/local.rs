@@ -19,9 +19,11 @@ pub(super) async fn with_host<T>(
     data_dir: Option<PathBuf>,
     work: impl AsyncFnOnce(Client) -> Result<T>,
 ) -> Result<T> {
-    let data_dir = data_dir.map_or_else(cache_directory, Ok)?;
-    let config = wiring::local_config(root, &data_dir);
-    let executions = wiring::executions(&config)?;
+    let native = data_dir.map_or_else(cache_directory, Ok)?.join("native");
+    // Native code is shared with other commands; everything else is this one's.
+    let own = tempfile::tempdir().context("a temporary directory")?;
+    let config = wiring::local_config(root, own.path());
+    let executions = wiring::executions_over(&config, &native)?;
     let shutdown = CancellationToken::new();
     let (ours, theirs) = tokio::io::duplex(STREAM_BYTES);
     let limits = wiring::gateway_limits(&config);

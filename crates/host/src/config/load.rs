@@ -185,7 +185,11 @@ fn set_from_variable(
         problem: format!("must be {expected}, not {text:?}"),
     };
     let value = match default {
-        Value::Integer(_) => Value::Integer(text.parse().map_err(|_| wrong("a whole number"))?),
+        // No key takes a negative number.
+        Value::Integer(_) => match text.parse::<i64>() {
+            Ok(number) if number >= 0 => Value::Integer(number),
+            Ok(_) | Err(_) => return Err(wrong("a whole number")),
+        },
         Value::Boolean(_) => Value::Boolean(text.parse().map_err(|_| wrong("true or false"))?),
         Value::Array(_) => {
             let items = text.split(',').filter(|item| !item.is_empty());
