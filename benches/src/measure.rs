@@ -26,8 +26,6 @@ pub(crate) enum Target {
     AtLeast(f64),
     /// Ours at most so many times the control.
     AtMost(f64),
-    /// Reported only.
-    None,
 }
 
 /// One line of the table.
@@ -70,7 +68,6 @@ impl Figure {
         let met = match target {
             Target::AtLeast(bound) => Some(ratio.median >= bound),
             Target::AtMost(bound) => Some(ratio.median <= bound),
-            Target::None => None,
         };
         Self { name: name.into(), unit, ours: side(|p| p.0), control: side(|p| p.1), ratio, target, met }
     }

@@ -16,7 +16,6 @@ pub(crate) fn print(figures: &[Figure], json: bool) -> Result<()> {
         let target = match figure.target {
             Target::AtLeast(bound) => format!("≥ {bound} ×"),
             Target::AtMost(bound) => format!("≤ {bound} ×"),
-            Target::None => "—".to_owned(),
         };
         let met = figure.met.map_or("—", |met| if met { "yes" } else { "NO" });
         println!(

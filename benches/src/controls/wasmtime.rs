@@ -13,7 +13,7 @@ fn engine() -> Result<Engine> {
     config.epoch_interruption(true);
     config.concurrency_support(false);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(PoolingAllocationConfig::new()));
-    Ok(Engine::new(&config)?)
+    Engine::new(&config)
 }
 
 /// `add` of a core module.
@@ -35,7 +35,7 @@ impl CoreAdd {
         store.set_epoch_deadline(u64::MAX / 2);
         let instance = self.pre.instantiate_async(&mut store).await?;
         let add = instance.get_typed_func::<(i32, i32), i32>(&mut store, "add")?;
-        Ok(add.call_async(&mut store, (2, 40)).await?)
+        add.call_async(&mut store, (2, 40)).await
     }
 }
 

@@ -17,10 +17,10 @@ pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
         let host = InProcess::start()?;
         let core = host.register("core", "calculate-fibonacci.core.wasm").await?;
         let component = host.register("component", "calculate-fibonacci.wasm").await?;
-        let bare_core = CoreAdd::new(&core_wasm).map_err(wasm)?;
-        let bare_component = ComponentFibonacci::new(&component_wasm).map_err(wasm)?;
+        let bare_core = wasm(CoreAdd::new(&core_wasm))?;
+        let bare_component = wasm(ComponentFibonacci::new(&component_wasm))?;
         ensure!(
-            bare_core.call().await.map_err(wasm)? == 42 && bare_component.call().await.map_err(wasm)? == 55,
+            wasm(bare_core.call().await)? == 42 && wasm(bare_component.call().await)? == 55,
             "the controls compute"
         );
 
@@ -28,10 +28,10 @@ pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
         let mut component_pairs = Vec::new();
         for _ in 0..plan.rounds {
             let ours = timed(async || host.add(&core).await).await?;
-            let control = timed(async || bare_core.call().await.map(drop).map_err(wasm)).await?;
+            let control = timed(async || wasm(bare_core.call().await).map(drop)).await?;
             core_pairs.push((ours, control));
             let ours = timed(async || host.fibonacci(&component).await).await?;
-            let control = timed(async || bare_component.call().await.map(drop).map_err(wasm)).await?;
+            let control = timed(async || wasm(bare_component.call().await).map(drop)).await?;
             component_pairs.push((ours, control));
         }
         let added: Vec<_> = core_pairs.iter().map(|(ours, control)| (ours - control, 1.0)).collect();
@@ -52,6 +52,6 @@ async fn timed(mut call: impl AsyncFnMut() -> Result<()>) -> Result<f64> {
     Ok(began.elapsed().as_secs_f64() * 1e6 / f64::from(BATCH))
 }
 
-fn wasm(error: wasmtime::Error) -> anyhow::Error {
-    anyhow::anyhow!("{error:#}")
+fn wasm<T>(result: wasmtime::Result<T>) -> Result<T> {
+    result.map_err(|error| anyhow::anyhow!("{error:#}"))
 }

@@ -12,7 +12,7 @@ use crate::limiter::Limiter;
 use crate::ticker::Ticker;
 use bytes::Bytes;
 use pilum_types::{
-    CallLimits, Failure, FailureCode, FunctionName, InstanceId, Outcome, Output, Receipt, TaskName,
+    CallLimits, Failure, FailureCode, FunctionName, InstanceId, Outcome, Output, Receipt, TaskName, Value,
 };
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -25,6 +25,20 @@ use wasmtime::{
 
 /// Epoch ticks between two looks at the deadline.
 const TICKS_PER_YIELD: u64 = 1;
+/// What a host call of a command may hand over beyond a whole result, in bytes.
+/// Without it a command that writes its result in one piece would be told that
+/// it is out of memory where the result is at its bound, or a little over it.
+const COMMAND_HOSTCALL_BEYOND_BYTES: u64 = 1 << 20;
+
+/// Bytes that a module may hand to, or take from, one call of the host, if its
+/// result may not be larger anyway. Programs read and write with buffers of
+/// their own choice, and are refused where one is larger; no more than the input
+/// and what a call may answer needs to fit.
+const MODULE_HOSTCALL_BYTES: u64 = 16 << 20;
+/// The same of a component. Its streams take 64 KiB at a time, so this is enough
+/// for every call; lifting a result is under the same bound, and a smaller one
+/// is therefore checked on the lifted value.
+const COMPONENT_HOSTCALL_BYTES: u64 = 128 << 10;
 
 /// What a call runs under.
 #[derive(Debug, Clone)]
@@ -70,8 +84,9 @@ pub(crate) async fn run(
     let BoundCall { code, function, arguments } = call;
     let (world, arguments) = world(context, arguments);
     let limiter = Limiter::new(limits.memory_max_bytes, limits.table_max_elements);
+    let command = world.stdout_is_result;
     let mut store = Store::new(engine, Guest::new(limiter, deadline, world));
-    if let Err(error) = arm(&mut store, &limits) {
+    if let Err(error) = arm(&mut store, &limits, command) {
         return refused(arrived, Failure::new(FailureCode::HostError, format!("{error:#}")));
     }
     let mut acquired = arrived;
@@ -92,6 +107,7 @@ pub(crate) async fn run(
     let result = match result {
         Ok(Output::Raw(_)) if written.result_overflowed => Err(failure::result_too_large(&limits)),
         Ok(Output::Raw(_)) => Ok(Output::Raw(written.result)),
+        Ok(Output::Typed(value)) if is_too_large(&value, &limits) => Err(failure::result_too_large(&limits)),
         typed_or_failed => typed_or_failed,
     };
     Outcome {
@@ -137,19 +153,32 @@ fn world(context: CallContext, arguments: Arguments) -> (World, Arguments) {
 
 /// Puts every limit in place. Instantiation already runs guest code (start
 /// functions, initialisers), so this comes before it.
-fn arm(store: &mut Store<Guest>, limits: &CallLimits) -> wasmtime::Result<()> {
+fn arm(store: &mut Store<Guest>, limits: &CallLimits, command: bool) -> wasmtime::Result<()> {
     store.limiter(|guest| &mut guest.limiter);
     store.set_epoch_deadline(TICKS_PER_YIELD);
     store.epoch_deadline_callback(on_tick);
-    store.set_hostcall_fuel(usize::try_from(limits.result_max_bytes).unwrap_or(usize::MAX));
+    store.set_hostcall_fuel(hostcall_bytes(limits, command));
     match limits.fuel {
         Some(fuel) => store.set_fuel(fuel),
         None => Ok(()),
     }
 }
 
+/// Bytes that may cross at once. A typed result does so whole, which is what
+/// bounds it; what a command writes is bounded where it is kept.
+fn hostcall_bytes(limits: &CallLimits, command: bool) -> usize {
+    let beyond = if command { COMMAND_HOSTCALL_BEYOND_BYTES } else { 0 };
+    usize::try_from(limits.result_max_bytes.saturating_add(beyond)).unwrap_or(usize::MAX)
+}
+
+/// Whether a typed result is over a bound that is too small for lifting to enforce.
+fn is_too_large(value: &Value, limits: &CallLimits) -> bool {
+    limits.result_max_bytes < COMPONENT_HOSTCALL_BYTES && lift::bytes_of(value) > limits.result_max_bytes
+}
+
 /// Lets other calls run, or stops the guest. tokio's own yield also lets the
 /// runtime look at its sockets and timers, so endless loops starve nobody.
+#[expect(clippy::needless_pass_by_value, reason = "the signature is wasmtime's")]
 fn on_tick(store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
     match store.data().deadline {
         Some(deadline) if Instant::now() >= deadline => Err(wasmtime::Error::new(DeadlinePassed)),

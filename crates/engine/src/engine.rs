@@ -103,13 +103,15 @@ impl Engine {
     /// is remembered and refused without another try for an hour.
     pub async fn prepare(&self, source: &ArtifactSource) -> Result<Arc<Code>, EngineError> {
         let Some(digest) = source.checksum else {
-            let artifact = self.artifacts.fetch(source).await?;
-            return self.prepare_digest(artifact.digest(), async || Ok(artifact)).await;
+            let artifact = Box::pin(self.artifacts.fetch(source)).await?;
+            return Box::pin(self.prepare_digest(artifact.digest(), async || Ok(artifact))).await;
         };
         if let Some(code) = self.ready.get(&digest).await {
             return Ok(code);
         }
-        self.prepare_digest(digest, async || Ok(self.artifacts.fetch(source).await?)).await
+        // Boxed, so that a call of ready code does not carry the room that
+        // fetching and compiling would need.
+        Box::pin(self.prepare_digest(digest, async || Ok(self.artifacts.fetch(source).await?))).await
     }
 
     /// What an artifact exports and imports, whether or not it could run here.
@@ -180,7 +182,7 @@ impl Engine {
             match self.load(code).await? {
                 Ok(compiled) => return Ok(compiled),
                 Err(error) => {
-                    tracing::warn!(%digest, error, "native code on disk does not load; compiling again")
+                    tracing::warn!(%digest, error, "native code on disk does not load; compiling again");
                 }
             }
         }

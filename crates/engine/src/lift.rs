@@ -15,6 +15,21 @@ pub(crate) enum Returned {
     GuestError(Value),
 }
 
+/// Bytes that a value takes in memory, itself included.
+pub(crate) fn bytes_of(value: &Value) -> u64 {
+    let inside: u64 = match value {
+        Value::Null | Value::Bool(_) | Value::Signed(_) | Value::Unsigned(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len() as u64,
+        Value::Bytes(bytes) => bytes.len() as u64,
+        Value::List(items) => items.iter().map(bytes_of).sum(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, field)| size_of::<String>() as u64 + name.len() as u64 + bytes_of(field))
+            .sum(),
+    };
+    size_of::<Value>() as u64 + inside
+}
+
 /// The results of a core function: null for none, a list for several.
 pub(crate) fn core(results: &[CoreVal]) -> Value {
     match results {

@@ -357,7 +357,7 @@ impl Lowering {
                 let lowered = self.inside(&format!(".{case}"), |lowering| lowering.value(value, ty))?;
                 Ok(Some(Box::new(lowered)))
             }
-            (None, Some(ty)) if matches!(ty, Type::Option(_)) => Ok(Some(Box::new(Val::Option(None)))),
+            (None, Some(Type::Option(_))) => Ok(Some(Box::new(Val::Option(None)))),
             (None, Some(ty)) => {
                 let expected = wit::value_type(ty);
                 Err(self.error(format!("the case {case} carries {expected}: write {{\"{case}\": …}}")))

@@ -96,7 +96,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
             match invocation.mode {
                 _ if core.is_draining() => Err(Refusal::Draining),
                 Mode::Sync => core.invoke_sync(invocation).await,
-                Mode::Async => core.invoke_async(invocation).await,
+                Mode::Async => Box::pin(core.invoke_async(invocation)).await,
             }
         });
         // A panic must not reach the connection that carries other calls too.

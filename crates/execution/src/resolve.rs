@@ -28,11 +28,13 @@ impl<R: Runtime, S: Store> Core<R, S> {
         tenant: &TenantId,
         target: Target,
     ) -> Result<Ready<R::Prepared>, Refusal> {
+        // What is rare is boxed, here and wherever a call passes by: its state
+        // would otherwise be part of every call's future.
         match target {
-            Target::New(spec) => self.resolve_new(tenant, None, spec).await,
+            Target::New(spec) => Box::pin(self.resolve_new(tenant, None, spec)).await,
             Target::Existing { id, otherwise } => match (self.tasks.get(tenant, &id), otherwise) {
                 (Some(entry), _) => self.resolve_known(entry).await,
-                (None, Some(spec)) => self.resolve_new(tenant, Some(id), spec).await,
+                (None, Some(spec)) => Box::pin(self.resolve_new(tenant, Some(id), spec)).await,
                 (None, None) => Err(Refusal::TaskNotFound { id: id.as_str().to_owned() }),
             },
         }

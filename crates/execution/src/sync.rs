@@ -8,8 +8,7 @@ use crate::core::{Core, cancelled};
 use crate::flight::{Again, Flight};
 use crate::sync_run::SyncRun;
 use crate::{Invocation, Refusal, Reply, RunContext, Runtime, Store, Submission, backoff, ids};
-use pilum_types::{Outcome, RetryClass};
-use std::ops::ControlFlow;
+use pilum_types::{Outcome, Parameter, RetryClass};
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -46,7 +45,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         });
         let run = SyncRun::new((tenant, id), task.id.clone(), function.clone(), request);
         let mut flight = Flight::new(self, Arc::clone(&reservation.entry), run);
-        if brought && let Some(reply) = flight.claim(terms.timeout).await? {
+        if brought && let Some(reply) = Box::pin(flight.claim(terms.timeout)).await? {
             return Ok(reply);
         }
         let (slot, queue_wait) = self.slot().await?;
@@ -85,42 +84,63 @@ impl<R: Runtime, S: Store> Flight<'_, R, S> {
                 outcome = attempt => (outcome, false),
             };
             let ended = self.end_attempt(&outcome, cancelled);
-            match self.another(outcome, ended, deadline, again).await {
-                ControlFlow::Continue(next) => call = next,
-                ControlFlow::Break((outcome, ended)) => return self.end(outcome, ended),
+            let Some((parameters, next)) = self.next_attempt(&outcome, ended, deadline, again) else {
+                return self.end(outcome, ended);
+            };
+            match Box::pin(self.another(parameters, next, &again.prepared)).await {
+                Another::Call(next) => call = next,
+                Another::Cancelled(outcome) => return self.end(outcome, Instant::now()),
+                Another::Unfit => return self.end(outcome, ended),
             }
             began = self.begin_attempt(Some(Instant::now()));
         }
     }
 
-    /// Decides what comes after an attempt that ended at `ended`: the end, or,
-    /// after a pause, another attempt with this call.
-    async fn another(
+    /// Whether another attempt may help and fits into the call's time: with
+    /// what, and when.
+    fn next_attempt(
         &self,
-        outcome: Outcome,
+        outcome: &Outcome,
         ended: Instant,
         deadline: Instant,
         again: &Again<R>,
-    ) -> ControlFlow<(Outcome, Instant), R::Call> {
+    ) -> Option<(Vec<Parameter>, Instant)> {
         let may_help = outcome.result.as_ref().is_err_and(|f| f.code.retry_class() == RetryClass::Maybe);
+        if !may_help || self.attempts() >= again.attempts_max {
+            return None;
+        }
         let next = ended + backoff::full_jitter(self.attempts());
-        let (true, true, true, Some(request)) =
-            (may_help, self.attempts() < again.attempts_max, next < deadline, &self.run.request)
-        else {
-            return ControlFlow::Break((outcome, ended));
-        };
+        let request = self.run.request.as_ref().filter(|_| next < deadline)?;
+        Some((request.parameters.clone(), next))
+    }
+
+    /// Waits until `next` and binds the call anew.
+    async fn another(
+        &self,
+        parameters: Vec<Parameter>,
+        next: Instant,
+        prepared: &Arc<R::Prepared>,
+    ) -> Another<R::Call> {
         tokio::select! {
             biased;
-            reason = self.run.handle.cancelled() => {
-                return ControlFlow::Break((cancelled(reason), Instant::now()));
-            }
+            reason = self.run.handle.cancelled() => return Another::Cancelled(cancelled(reason)),
             () = tokio::time::sleep_until(next) => {}
         }
-        match self.core.runtime.bind(&again.prepared, &self.run.function, request.parameters.clone()) {
-            Ok(call) => ControlFlow::Continue(call),
-            Err(_fitted_before) => ControlFlow::Break((outcome, ended)),
+        match self.core.runtime.bind(prepared, &self.run.function, parameters) {
+            Ok(call) => Another::Call(call),
+            Err(_fitted_before) => Another::Unfit,
         }
     }
+}
+
+/// What the pause before another attempt ended with.
+enum Another<Call> {
+    /// The call, bound anew.
+    Call(Call),
+    /// Somebody cancelled it meanwhile.
+    Cancelled(Outcome),
+    /// It does not bind any more; it did before.
+    Unfit,
 }
 
 #[cfg(test)]

@@ -51,7 +51,8 @@ async fn host(config: &Config) -> Result<()> {
     writeln!(stdout, "{ready}").and_then(|()| stdout.flush()).context("standard output")?;
     drop(stdout);
     tracing::info!("{ready}");
-    pilum_gateway::serve(executions, grpc, http, wiring::gateway_limits(config), shutdown).await?;
+    // Boxed, because it holds both servers.
+    Box::pin(pilum_gateway::serve(executions, grpc, http, wiring::gateway_limits(config), shutdown)).await?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -121,9 +121,9 @@ async fn invoke_and_print(client: &Client, target: Target, invoke: &Invoke) -> R
     }
     let invoked = client.invoke(call).await?;
     if invoke.remote.json {
-        print_json(&invoked)
+        print_json(&invoked);
     } else {
-        print_text(&invoked)
+        print_text(&invoked);
     }
     Ok(if invoked.success { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
