@@ -29,16 +29,10 @@ const TICKS_PER_YIELD: u64 = 1;
 /// Without it a command that writes its result in one piece would be told that
 /// it is out of memory where the result is at its bound, or a little over it.
 const COMMAND_HOSTCALL_BEYOND_BYTES: u64 = 1 << 20;
-
-/// Bytes that a module may hand to, or take from, one call of the host, if its
-/// result may not be larger anyway. Programs read and write with buffers of
-/// their own choice, and are refused where one is larger; no more than the input
-/// and what a call may answer needs to fit.
-const MODULE_HOSTCALL_BYTES: u64 = 16 << 20;
-/// The same of a component. Its streams take 64 KiB at a time, so this is enough
-/// for every call; lifting a result is under the same bound, and a smaller one
-/// is therefore checked on the lifted value.
-const COMPONENT_HOSTCALL_BYTES: u64 = 128 << 10;
+/// What a host call of a typed function may hand over at least, in bytes: its
+/// streams take 64 KiB at a time, whatever its result may be. A result with a
+/// smaller bound is checked once it is lifted.
+const TYPED_HOSTCALL_MIN_BYTES: u64 = 128 << 10;
 
 /// What a call runs under.
 #[derive(Debug, Clone)]
@@ -167,13 +161,17 @@ fn arm(store: &mut Store<Guest>, limits: &CallLimits, command: bool) -> wasmtime
 /// Bytes that may cross at once. A typed result does so whole, which is what
 /// bounds it; what a command writes is bounded where it is kept.
 fn hostcall_bytes(limits: &CallLimits, command: bool) -> usize {
-    let beyond = if command { COMMAND_HOSTCALL_BEYOND_BYTES } else { 0 };
-    usize::try_from(limits.result_max_bytes.saturating_add(beyond)).unwrap_or(usize::MAX)
+    let bytes = if command {
+        limits.result_max_bytes.saturating_add(COMMAND_HOSTCALL_BEYOND_BYTES)
+    } else {
+        limits.result_max_bytes.max(TYPED_HOSTCALL_MIN_BYTES)
+    };
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 /// Whether a typed result is over a bound that is too small for lifting to enforce.
 fn is_too_large(value: &Value, limits: &CallLimits) -> bool {
-    limits.result_max_bytes < COMPONENT_HOSTCALL_BYTES && lift::bytes_of(value) > limits.result_max_bytes
+    limits.result_max_bytes < TYPED_HOSTCALL_MIN_BYTES && lift::bytes_of(value) > limits.result_max_bytes
 }
 
 /// Lets other calls run, or stops the guest. tokio's own yield also lets the

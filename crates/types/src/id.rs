@@ -117,7 +117,7 @@ mod tests {
         let early = ExecutionId::from_parts(1_000, u128::MAX);
         let late = ExecutionId::from_parts(1_001, 0);
         assert!(early < late);
-        assert_eq!(early.as_str(), "exec-0000000zz8zzzzzzzzzzzzzzzz");
+        assert_eq!(early.as_str(), "exec-00000000z8zzzzzzzzzzzzzzzz");
         assert_eq!(ExecutionId::parse(early.as_str()), Ok(early));
     }
 
