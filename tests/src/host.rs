@@ -19,6 +19,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct HostBuilder {
     config: String,
     data_dir: Option<PathBuf>,
+    environment: Vec<(String, String)>,
 }
 
 /// A host that runs. It is killed when this is dropped.
@@ -48,6 +49,13 @@ impl HostBuilder {
         self
     }
 
+    /// Sets a variable in the environment of the host's process.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Starts the host and waits until it says that it is ready.
     ///
     /// # Errors
@@ -70,6 +78,7 @@ impl HostBuilder {
             .arg(&artifacts)
             .arg("--artifact-root")
             .arg(crate::guest_path(".")?)
+            .envs(self.environment)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

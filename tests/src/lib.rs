@@ -3,8 +3,19 @@
 //! **Invariant:** nothing here knows the host's insides. It is started as a
 //! process, reached over sockets, and stopped by signals.
 
+mod calls;
 mod guests;
 mod host;
+mod http;
+mod pilum;
+mod script;
+mod wait;
+pub mod wire;
 
+pub use calls::{Functions, json_of, parameters_of, result_of, value_of};
 pub use guests::{digest_of, guest, guest_path};
 pub use host::{Host, HostBuilder};
+pub use http::get;
+pub use pilum::{Pilum, Ran};
+pub use script::{Script, wasm};
+pub use wait::{ended, idle, resident_bytes, resident_peak_bytes, until};

@@ -1,7 +1,7 @@
 //! The repository's own promises about its shape, read from its manifests,
 //! documents and folders.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -48,7 +48,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
 #[test]
 fn imports_point_one_way() {
     let with_rules: Vec<_> = RULES.iter().map(|(name, ..)| (*name).to_owned()).collect();
-    let mut sorted = with_rules.clone();
+    let mut sorted = with_rules;
     sorted.sort();
     assert_eq!(crates(), sorted, "every crate has a rule");
     for (krate, siblings, forbidden) in RULES {

@@ -25,10 +25,11 @@ use wasmtime::{
 
 /// Epoch ticks between two looks at the deadline.
 const TICKS_PER_YIELD: u64 = 1;
-/// What a host call of a command may hand over beyond a whole result, in bytes.
-/// Without it a command that writes its result in one piece would be told that
-/// it is out of memory where the result is at its bound, or a little over it.
-const COMMAND_HOSTCALL_BEYOND_BYTES: u64 = 1 << 20;
+/// What a host call of a command may hand over beyond a whole result, in bytes: as
+/// much as the longest request holds. Without it a command that reads its input,
+/// or writes a result a little over its bound, in one piece would be told that
+/// it is out of memory.
+const COMMAND_HOSTCALL_BEYOND_BYTES: u64 = 8 << 20;
 /// What a host call of a typed function may hand over at least, in bytes: its
 /// streams take 64 KiB at a time, whatever its result may be. A result with a
 /// smaller bound is checked once it is lifted.

@@ -164,6 +164,7 @@ impl Engine {
         if let Err(
             error @ (EngineError::Invalid(_)
             | EngineError::CompileLimit(_)
+            | EngineError::DoesNotFit(_)
             | EngineError::ImportsNotGranted { .. }),
         ) = &made
         {
@@ -193,7 +194,8 @@ impl Engine {
         if let Err(error) = blocking(move || native.keep(digest, &kept)).await? {
             tracing::warn!(%digest, %error, "native code was not kept; it will be compiled again after a restart");
         }
-        self.load(code).await?.map_err(EngineError::Invalid)
+        // It compiled, so it is valid; what can still be wrong is its size.
+        self.load(code).await?.map_err(EngineError::DoesNotFit)
     }
 
     /// Native code that [`NativeCache`] or a compiling child vouches for, into memory.

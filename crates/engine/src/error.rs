@@ -15,6 +15,10 @@ pub enum EngineError {
     /// Compiling took more than its bounds.
     #[error("the artifact could not be compiled within its bounds: {0}")]
     CompileLimit(String),
+    /// The code is valid and needs more memory, tables or the like than an
+    /// instance gets here. The text says what.
+    #[error("the artifact needs more than an instance gets on this host: {0}")]
+    DoesNotFit(String),
     /// The code imports what the host does not grant.
     #[error("the artifact imports what is not granted: {}", .missing.join(", "))]
     ImportsNotGranted {

@@ -89,7 +89,7 @@ pub enum PrepareError {
         reason: String,
     },
     /// The bytes could not be fetched, after the retries that made sense.
-    #[error("the artifact could not be fetched: {0}")]
+    #[error("{0}")]
     Unavailable(String),
     /// The bytes are not those that were asked for.
     #[error("the artifact has the digest {found}, not {expected}")]

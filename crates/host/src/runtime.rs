@@ -55,6 +55,7 @@ fn prepare_error(error: EngineError) -> PrepareError {
         EngineError::Artifact(error) => artifact_error(error),
         error @ (EngineError::Invalid(_)
         | EngineError::CompileLimit(_)
+        | EngineError::DoesNotFit(_)
         | EngineError::ImportsNotGranted { .. }) => PrepareError::InvalidCode(error.to_string()),
         EngineError::Settings(message) | EngineError::Internal(message) => PrepareError::Internal(message),
     }

@@ -166,7 +166,7 @@ async fn code_that_is_not_ready_any_more_fails_the_attempt() {
     };
     let (attempts, failure) = run(&|on| rig.fake.unavailable.store(on, SeqCst)).await;
     assert_eq!((attempts, failure.code), (2, FailureCode::HostError));
-    assert_eq!(failure.message, "the artifact could not be fetched: no route");
+    assert_eq!(failure.message, "no route");
     let (attempts, failure) = run(&|on| rig.fake.corrupt.store(on, SeqCst)).await;
     assert_eq!((attempts, failure.code), (1, FailureCode::HostError));
 }
