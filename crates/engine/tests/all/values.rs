@@ -59,7 +59,7 @@ async fn what_does_not_fit_names_the_parameter_and_the_type() {
         let code = rig.code(NUMBERS).await.unwrap();
         match rig.call(&code, function, values, LIMITS).await {
             Err(BindError::Parameter { path, reason: found }) => {
-                assert_eq!(format!("{path}: {found}"), reason)
+                assert_eq!(format!("{path}: {found}"), reason);
             }
             other => unreachable!("{function}: {other:?}"),
         }
