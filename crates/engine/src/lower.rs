@@ -306,14 +306,7 @@ impl Lowering {
 
     /// `"case"` for a case without payload, `{"case": payload}` for one with.
     fn variant(&mut self, value: Value, ty: &Type) -> Result<Val, BindError> {
-        let (name, payload) = match value {
-            Value::String(name) => (name, None),
-            Value::Object(mut fields) if fields.len() == 1 => match fields.pop() {
-                Some((name, payload)) => (name, Some(payload)),
-                None => return Err(self.wrong(&wit::value_type(ty).to_string(), &Value::Null)),
-            },
-            other => return Err(self.wrong(&wit::value_type(ty).to_string(), &other)),
-        };
+        let (name, payload) = self.case(value, ty)?;
         let Some(case) = ty.unwrap_variant().cases().find(|case| case.name == name) else {
             let known = wit::value_type(ty);
             return Err(self.error(format!("expected {known}, got the case {:?}", cut(&name))));
@@ -330,18 +323,23 @@ impl Lowering {
         err: Option<&Type>,
         ty: &Type,
     ) -> Result<Val, BindError> {
-        let (name, payload) = match value {
-            Value::String(name) => (name, None),
-            Value::Object(mut fields) if fields.len() == 1 => match fields.pop() {
-                Some((name, payload)) => (name, Some(payload)),
-                None => return Err(self.wrong(&wit::value_type(ty).to_string(), &Value::Null)),
-            },
-            other => return Err(self.wrong(&wit::value_type(ty).to_string(), &other)),
-        };
+        let (name, payload) = self.case(value, ty)?;
         match name.as_str() {
             "ok" => Ok(Val::Result(Ok(self.payload(payload, ok, "ok")?))),
             "err" => Ok(Val::Result(Err(self.payload(payload, err, "err")?))),
             _ => Err(self.error(format!("expected {{\"ok\": …}} or {{\"err\": …}}, got {:?}", cut(&name)))),
+        }
+    }
+
+    /// The case's name and what it carries: `"case"` or `{"case": payload}`.
+    fn case(&self, value: Value, ty: &Type) -> Result<(String, Option<Value>), BindError> {
+        match value {
+            Value::String(name) => Ok((name, None)),
+            Value::Object(mut fields) if fields.len() == 1 => match fields.pop() {
+                Some((name, payload)) => Ok((name, Some(payload))),
+                None => Err(self.wrong(&wit::value_type(ty).to_string(), &Value::Null)),
+            },
+            other => Err(self.wrong(&wit::value_type(ty).to_string(), &other)),
         }
     }
 

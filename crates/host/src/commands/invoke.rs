@@ -84,8 +84,16 @@ async fn checksum(invoke: &Invoke) -> Result<Option<Digest>> {
         return Ok(Some(text.parse().with_context(|| format!("--checksum {text:?}"))?));
     }
     let Some(path) = invoke.target.strip_prefix("file://") else { return Ok(None) };
-    let Ok(bytes) = tokio::fs::read(path).await else { return Ok(None) };
-    Ok(Some(Digest::from_bytes(sha2::Sha256::digest(&bytes).into())))
+    match tokio::fs::read(path).await {
+        Ok(bytes) => Ok(Some(Digest::from_bytes(sha2::Sha256::digest(&bytes).into()))),
+        Err(error) => {
+            // The file may still be there for the host, on another machine.
+            print::remark(format!(
+                "{path} cannot be read here ({error}); without --checksum the host may refuse it"
+            ));
+            Ok(None)
+        }
+    }
 }
 
 /// A task by its id or its name.
