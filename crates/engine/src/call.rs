@@ -95,7 +95,11 @@ pub(crate) async fn run(
         Ok(Err(CallError::Failed(failure))) => Err(failure),
         Ok(Err(CallError::Wasm(error))) => match failure::read(&error, &guest, &limits) {
             Some(failure) => Err(failure),
-            None => Ok(Output::Raw(Vec::new())),
+            None if command => Ok(Output::Raw(Vec::new())),
+            None => Err(Failure::new(
+                FailureCode::GuestExit,
+                "the function ended with exit code 0 instead of returning a result",
+            )),
         },
         Ok(Ok(output)) => Ok(output),
     };
@@ -232,9 +236,10 @@ async fn drive(
             let [returned] = returned;
             match lift::component(result.is_some().then_some(returned), result.as_ref()) {
                 Returned::Value(value) => Ok(Output::Typed(value)),
-                Returned::GuestError(value) => {
-                    Err(CallError::Failed(Failure::new(FailureCode::GuestError, json::shown(value))))
-                }
+                Returned::GuestError(value) => Err(CallError::Failed(Failure::new(
+                    FailureCode::GuestError,
+                    failure::cut(json::shown(value)),
+                ))),
             }
         }
         (Linked::Component(pre), Some(Plan::ComponentCommand { export }), Arguments::Command(_)) => {

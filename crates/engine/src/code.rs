@@ -82,7 +82,7 @@ impl Code {
 }
 
 impl Compiled {
-    pub(crate) fn exports(&self, engine: &Engine) -> Exports {
+    pub(crate) fn exports(&self, engine: &Engine) -> Result<Exports, EngineError> {
         match self {
             Self::Core(module) => Exports::of_module(module),
             Self::Component(component) => Exports::of_component(engine, component),
@@ -154,7 +154,7 @@ impl Linkers {
             linked.map_err(|error| EngineError::ImportsNotGranted { missing: vec![format!("{error:#}")] })?;
         Ok(Code {
             digest,
-            exports: compiled.exports(engine),
+            exports: compiled.exports(engine)?,
             imports,
             linked,
             image_bytes: compiled.image_bytes(),

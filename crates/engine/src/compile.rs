@@ -6,8 +6,9 @@ use pilum_artifact::VerifiedArtifact;
 use rustix::process::{Resource, Rlimit, nice, setrlimit};
 use std::ffi::OsString;
 use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{ExitCode, Stdio};
+use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
@@ -152,11 +153,28 @@ async fn run_child(mut command: Command, wasm: &[u8]) -> Result<Vec<u8>, EngineE
             let text = answer.get(1..).map(String::from_utf8_lossy).unwrap_or_default();
             Err(EngineError::Invalid(text.into_owned()))
         }
-        // It died: of its memory limit in practice, as it has no other way to.
-        Some(_) | None => {
-            let mib = COMPILE_MEMORY_MAX_BYTES >> 20;
-            Err(EngineError::CompileLimit(format!("it needs more than {mib} MiB of memory ({status})")))
+        Some(_) | None => Err(died(status)),
+    }
+}
+
+/// Why a child ended without an answer, as far as its end tells.
+fn died(status: ExitStatus) -> EngineError {
+    const ABORTED: i32 = 6;
+    const FAULTED: i32 = 11;
+    const CPU_TIME_SPENT: i32 = 24;
+    const PANICKED: i32 = 101;
+    let mib = COMPILE_MEMORY_MAX_BYTES >> 20;
+    match (status.signal(), status.code()) {
+        // A failed allocation aborts, a spent stack faults.
+        (Some(ABORTED | FAULTED), _) => {
+            EngineError::CompileLimit(format!("it needs more than {mib} MiB of memory ({status})"))
         }
+        (Some(CPU_TIME_SPENT), _) => {
+            EngineError::CompileLimit(format!("it takes too much processor time ({status})"))
+        }
+        (_, Some(PANICKED)) => EngineError::Invalid("the compiler gave up on it".to_owned()),
+        // Somebody else killed it, or it could not take its limits: not the artifact's fault.
+        _ => EngineError::Internal(format!("the compiling child ended without an answer ({status})")),
     }
 }
 

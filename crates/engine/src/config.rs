@@ -12,14 +12,10 @@ const FIBER_STACK_BYTES: usize = WASM_STACK_MAX_BYTES + (512 << 10);
 /// Core instances in one component, at most. Components of the JavaScript and
 /// Python toolchains have up to about 20.
 const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 40;
-/// Core instances the pool holds per slot, on average. Only virtual memory.
-const CORE_INSTANCES_PER_SLOT: u32 = 10;
 /// Linear memories in one component, at most.
 const MEMORIES_PER_COMPONENT_MAX: u32 = 4;
 /// Tables in one component, at most, and in one module.
 const TABLES_PER_COMPONENT_MAX: u32 = 20;
-/// Tables the pool holds per slot, on average. Only virtual memory.
-const TABLES_PER_SLOT: u32 = 5;
 /// Host data of one core instance or component, in bytes: grows with the
 /// number of its imports, exports and globals.
 const INSTANCE_MAX_BYTES: usize = 1 << 20;
@@ -115,11 +111,13 @@ fn pool(settings: &EngineSettings) -> Result<PoolingAllocationConfig, EngineErro
     let slots = settings.instance_slots;
     let scans = PoolingAllocationConfig::is_pagemap_scan_available();
     let keep_resident_bytes = if scans { KEEP_RESIDENT_BYTES } else { KEEP_RESIDENT_UNSCANNED_BYTES };
+    // Each slot holds the largest component, so that a call which has a slot
+    // never finds the pool empty. Beyond what is used this is only address space.
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
-        .total_core_instances(slots.saturating_mul(CORE_INSTANCES_PER_SLOT))
-        .total_memories(slots.saturating_mul(2))
-        .total_tables(slots.saturating_mul(TABLES_PER_SLOT))
+        .total_core_instances(slots.saturating_mul(CORE_INSTANCES_PER_COMPONENT_MAX))
+        .total_memories(slots.saturating_mul(MEMORIES_PER_COMPONENT_MAX))
+        .total_tables(slots.saturating_mul(TABLES_PER_COMPONENT_MAX))
         .total_stacks(slots)
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
         .max_memories_per_component(MEMORIES_PER_COMPONENT_MAX)

@@ -104,14 +104,14 @@ impl Engine {
     pub async fn prepare(&self, source: &ArtifactSource) -> Result<Arc<Code>, EngineError> {
         let Some(digest) = source.checksum else {
             let artifact = Box::pin(self.artifacts.fetch(source)).await?;
-            return Box::pin(self.prepare_digest(artifact.digest(), async || Ok(artifact))).await;
+            return Box::pin(self.prepare_digest(artifact.digest(), Origin::Artifact(&artifact))).await;
         };
         if let Some(code) = self.ready.get(&digest).await {
             return Ok(code);
         }
         // Boxed, so that a call of ready code does not carry the room that
         // fetching and compiling would need.
-        Box::pin(self.prepare_digest(digest, async || Ok(self.artifacts.fetch(source).await?))).await
+        Box::pin(self.prepare_digest(digest, Origin::Source(source))).await
     }
 
     /// What an artifact exports and imports, whether or not it could run here.
@@ -119,9 +119,9 @@ impl Engine {
         &self,
         artifact: &VerifiedArtifact,
     ) -> Result<(Vec<FunctionSignature>, Vec<Import>), EngineError> {
-        let compiled = self.compiled(artifact.digest(), async || Ok(artifact.clone())).await?;
+        let compiled = self.compiled(artifact.digest(), Origin::Artifact(artifact)).await?;
         let imports = compiled.imports(&self.wasmtime, &self.linkers);
-        Ok((compiled.exports(&self.wasmtime).signatures, imports))
+        Ok((compiled.exports(&self.wasmtime)?.signatures, imports))
     }
 
     /// Keeps an artifact's bytes on disk for as long as the answer lives.
@@ -148,19 +148,24 @@ impl Engine {
         call::run(&self.wasmtime, &self.ticker, &self.slots, call, context).await
     }
 
-    async fn prepare_digest(
-        &self,
-        digest: Digest,
-        fetch: impl AsyncFnOnce() -> Result<VerifiedArtifact, EngineError>,
-    ) -> Result<Arc<Code>, EngineError> {
+    async fn prepare_digest(&self, digest: Digest, origin: Origin<'_>) -> Result<Arc<Code>, EngineError> {
         if let Some(error) = self.failed.get(&digest).await {
             return Err(error);
         }
-        let made = self.ready.try_get_with(digest, async {
-            let compiled = self.compiled(digest, fetch).await?;
-            self.linkers.link(&self.wasmtime, digest, &compiled).map(Arc::new)
-        });
-        let made = made.await.map_err(|error| EngineError::clone(&error));
+        let made = loop {
+            let mut ours = false;
+            let made = self.ready.try_get_with(digest, async {
+                ours = true;
+                let compiled = self.compiled(digest, origin).await?;
+                self.linkers.link(&self.wasmtime, digest, &compiled).map(Arc::new)
+            });
+            match made.await.map_err(|error| EngineError::clone(&error)) {
+                // Another caller's location failed, and is none of this one's
+                // business: its own may be better.
+                Err(EngineError::Artifact(_)) if !ours => {}
+                made => break made,
+            }
+        };
         if let Err(
             error @ (EngineError::Invalid(_)
             | EngineError::CompileLimit(_)
@@ -173,11 +178,7 @@ impl Engine {
         made
     }
 
-    async fn compiled(
-        &self,
-        digest: Digest,
-        fetch: impl AsyncFnOnce() -> Result<VerifiedArtifact, EngineError>,
-    ) -> Result<Compiled, EngineError> {
+    async fn compiled(&self, digest: Digest, origin: Origin<'_>) -> Result<Compiled, EngineError> {
         let native = self.native.clone();
         if let Some(code) = blocking(move || native.load(digest)).await? {
             match self.load(code).await? {
@@ -187,7 +188,10 @@ impl Engine {
                 }
             }
         }
-        let artifact = fetch().await?;
+        let artifact = match origin {
+            Origin::Source(source) => self.artifacts.fetch(source).await?,
+            Origin::Artifact(artifact) => artifact.clone(),
+        };
         let layer = Layer::of(artifact.bytes())?;
         let code = self.compile.compile(&self.wasmtime, layer, &artifact).await?;
         let (native, kept) = (self.native.clone(), code.clone());
@@ -210,6 +214,15 @@ impl Engine {
         })
         .await
     }
+}
+
+/// Where an artifact's bytes come from, should they be needed.
+#[derive(Clone, Copy)]
+enum Origin<'a> {
+    /// They are still to be fetched.
+    Source(&'a ArtifactSource),
+    /// They are here.
+    Artifact(&'a VerifiedArtifact),
 }
 
 /// Lets an artifact be evicted again when it is dropped.

@@ -1,7 +1,7 @@
 //! What compiled code can be called for: found once, when the code is loaded,
 //! so that a call looks up one name and nothing else.
 
-use crate::wit;
+use crate::{EngineError, wit};
 use pilum_types::{Field, FunctionKind, FunctionSignature};
 use std::collections::HashMap;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
@@ -14,6 +14,10 @@ const CORE_COMMAND: &str = "_start";
 const CORE_INITIALIZE: &str = "_initialize";
 /// The interface of a component command, without its version.
 const COMPONENT_COMMAND: &str = "wasi:cli/run@";
+
+/// What the names and types of one artifact's functions may take, in bytes.
+/// Some hundred functions with rich types take tens of KiB.
+const DESCRIPTION_MAX_BYTES: usize = 4 << 20;
 
 /// How a function is reached and what it takes.
 pub(crate) enum Plan {
@@ -48,8 +52,11 @@ pub(crate) enum Lookup<'a> {
 }
 
 impl Exports {
-    pub(crate) fn of_module(module: &Module) -> Self {
+    /// # Errors
+    /// When the description would be larger than [`DESCRIPTION_MAX_BYTES`].
+    pub(crate) fn of_module(module: &Module) -> Result<Self, EngineError> {
         let mut exports = Self::none();
+        let mut left = DESCRIPTION_MAX_BYTES;
         let export = |name: &str| module.get_export_index(name);
         if let (Some(ExternType::Func(ty)), Some(export)) =
             (module.get_export(CORE_COMMAND), export(CORE_COMMAND))
@@ -57,13 +64,18 @@ impl Exports {
             && ty.results().len() == 0
         {
             exports.add_command(CORE_COMMAND, Plan::CoreCommand { export });
-            return exports;
+            return Ok(exports);
         }
         for item in module.exports() {
             let (ExternType::Func(ty), Some(export)) = (item.ty(), export(item.name())) else { continue };
             if item.name() == CORE_INITIALIZE {
                 exports.initialize = Some(export);
                 continue;
+            }
+            let types = ty.params().len() + ty.results().len();
+            let fits = wit::take(item.name().len(), &mut left) && (0..types).all(|_| wit::take(0, &mut left));
+            if !fits {
+                return Err(too_large());
             }
             let parameters: Box<[ValType]> = ty.params().collect();
             let results: Vec<ValType> = ty.results().collect();
@@ -76,18 +88,21 @@ impl Exports {
             exports.add(signature, Plan::Core { export, parameters, results: results.len() });
         }
         exports.index();
-        exports
+        Ok(exports)
     }
 
-    pub(crate) fn of_component(engine: &Engine, component: &Component) -> Self {
+    /// # Errors
+    /// When the description would be larger than [`DESCRIPTION_MAX_BYTES`].
+    pub(crate) fn of_component(engine: &Engine, component: &Component) -> Result<Self, EngineError> {
         let mut exports = Self::none();
+        let mut left = DESCRIPTION_MAX_BYTES;
         let ty = component.component_type();
         let mut command = None;
         for (name, item) in ty.exports(engine) {
             match item.ty {
                 ComponentItem::ComponentFunc(func) => {
                     if let Some(export) = component.get_export_index(None, name) {
-                        exports.add_typed(name.to_owned(), export, &func);
+                        exports.add_typed(name.to_owned(), export, &func, &mut left)?;
                     }
                 }
                 ComponentItem::ComponentInstance(instance) => {
@@ -98,7 +113,7 @@ impl Exports {
                         if name.starts_with(COMPONENT_COMMAND) && inner == "run" {
                             command = Some((format!("{name}#run"), export));
                         } else {
-                            exports.add_typed(format!("{name}#{inner}"), export, &func);
+                            exports.add_typed(format!("{name}#{inner}"), export, &func, &mut left)?;
                         }
                     }
                 }
@@ -120,7 +135,7 @@ impl Exports {
             None => {}
         }
         exports.index();
-        exports
+        Ok(exports)
     }
 
     /// The function that `name` means.
@@ -168,7 +183,19 @@ impl Exports {
         self.add(command_signature(name), plan);
     }
 
-    fn add_typed(&mut self, name: String, export: ComponentExportIndex, func: &ComponentFunc) {
+    fn add_typed(
+        &mut self,
+        name: String,
+        export: ComponentExportIndex,
+        func: &ComponentFunc,
+        left: &mut usize,
+    ) -> Result<(), EngineError> {
+        let fits = wit::take(name.len(), left)
+            && func.params().all(|(name, ty)| wit::take(name.len(), left) && wit::take_size(&ty, left))
+            && func.results().all(|ty| wit::take_size(&ty, left));
+        if !fits {
+            return Err(too_large());
+        }
         let parameters: Box<[(String, Type)]> =
             func.params().map(|(name, ty)| (name.to_owned(), ty)).collect();
         let result = func.results().next();
@@ -182,6 +209,7 @@ impl Exports {
             results: result.iter().map(wit::value_type).collect(),
         };
         self.add(signature, Plan::Component { export, parameters, result });
+        Ok(())
     }
 
     /// Gives each function its full name and the short ones it can go by:
@@ -203,6 +231,11 @@ impl Exports {
             self.names.insert(signature.name.clone(), Found::One(i));
         }
     }
+}
+
+fn too_large() -> EngineError {
+    let mib = DESCRIPTION_MAX_BYTES >> 20;
+    EngineError::DoesNotFit(format!("its functions' names and types take more than {mib} MiB"))
 }
 
 fn core_parameter(index: usize, ty: &ValType) -> Field {

@@ -10,6 +10,13 @@ use wasmtime_wasi::I32Exit;
 /// the hostcall fuel allows.
 const HOSTCALL_FUEL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
 
+/// Longest function name in a backtrace, in bytes. A hostile one demangles to a
+/// million.
+const NAME_MAX_BYTES: usize = 256;
+/// Longest message of a failure, in bytes: an error's text is read by people,
+/// and kept as long as its execution.
+const MESSAGE_MAX_BYTES: usize = 64 << 10;
+
 /// What the epoch callback stops a guest with.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the deadline has passed")]
@@ -54,7 +61,14 @@ pub(crate) fn read(error: &wasmtime::Error, guest: &Guest, limits: &CallLimits) 
     };
     // A guest that was refused memory and then gave up, gave up because of it,
     // whichever way its language's runtime ends: abort, panic or exit code.
-    if guest.limiter.refused() && failure.code != FailureCode::FuelExhausted {
+    let gave_up = matches!(
+        failure.code,
+        FailureCode::TrapUnreachable
+            | FailureCode::TrapOutOfBounds
+            | FailureCode::TrapOther
+            | FailureCode::GuestExit
+    );
+    if guest.limiter.refused() && gave_up {
         let message = format!(
             "the guest needed more than its {} bytes of memory or {} table elements; it ended with: {}",
             limits.memory_max_bytes, limits.table_max_elements, failure.message
@@ -96,7 +110,38 @@ fn backtrace(error: &wasmtime::Error) -> String {
     text
 }
 
-/// The name as its author wrote it, if that was Rust; `{:#}` leaves out the hash.
+/// The name as its author wrote it, if that was Rust; `{:#}` leaves out the
+/// hash. Names come from the artifact: they are cut, and cannot forge lines.
 fn demangled(name: &str) -> String {
-    format!("{:#}", rustc_demangle::demangle(name))
+    let mut text = Clipped { text: String::new(), max_bytes: NAME_MAX_BYTES };
+    let whole = write!(text, "{:#}", rustc_demangle::demangle(name)).is_ok();
+    let shown = text.text.chars().flat_map(|c| {
+        let escaped = c.is_control().then(|| c.escape_default());
+        escaped.clone().into_iter().flatten().chain(escaped.is_none().then_some(c))
+    });
+    let end = if whole { "" } else { "…" };
+    shown.chain(end.chars()).collect()
+}
+
+/// `text`, cut where it is longer than a message may be.
+pub(crate) fn cut(mut text: String) -> String {
+    if text.len() > MESSAGE_MAX_BYTES {
+        text.truncate(text.floor_char_boundary(MESSAGE_MAX_BYTES));
+        text.push_str("… (cut)");
+    }
+    text
+}
+
+/// Text that takes so many bytes and then no more, so that what writes it stops.
+struct Clipped {
+    text: String,
+    max_bytes: usize,
+}
+
+impl std::fmt::Write for Clipped {
+    fn write_str(&mut self, more: &str) -> std::fmt::Result {
+        let room = self.max_bytes - self.text.len();
+        self.text.push_str(more.get(..more.floor_char_boundary(room)).unwrap_or_default());
+        if more.len() > room { Err(std::fmt::Error) } else { Ok(()) }
+    }
 }

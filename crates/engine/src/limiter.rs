@@ -23,7 +23,8 @@ impl Limiter {
         self.memory_peak_bytes
     }
 
-    /// Whether any growth was refused. A guest that then fails, failed of this.
+    /// Whether the latest growth was refused by a bound of ours. A guest that then
+    /// gives up, gave up because of it.
     pub(crate) fn refused(&self) -> bool {
         self.refused
     }
@@ -37,16 +38,17 @@ fn grown(held: u64, current: usize, desired: usize, max: u64) -> Option<u64> {
 
 impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
-        let own_bound = maximum.is_none_or(|maximum| desired <= maximum);
-        let Some(bytes) = grown(self.memory_bytes, current, desired, self.memory_max_bytes) else {
-            self.refused = true;
+        if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
-        };
-        if own_bound {
+        }
+        let grown = grown(self.memory_bytes, current, desired, self.memory_max_bytes);
+        // An allocator that got less in the end has what it needs after all.
+        self.refused = grown.is_none();
+        if let Some(bytes) = grown {
             self.memory_bytes = bytes;
             self.memory_peak_bytes = self.memory_peak_bytes.max(bytes);
         }
-        Ok(own_bound)
+        Ok(grown.is_some())
     }
 
     /// Growing within our bounds failed: the slot is smaller, or the system has
@@ -57,15 +59,13 @@ impl ResourceLimiter for Limiter {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
-        let own_bound = maximum.is_none_or(|maximum| desired <= maximum);
-        let Some(elements) = grown(self.table_elements, current, desired, self.table_max_elements) else {
-            self.refused = true;
+        if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
-        };
-        if own_bound {
-            self.table_elements = elements;
         }
-        Ok(own_bound)
+        let grown = grown(self.table_elements, current, desired, self.table_max_elements);
+        self.refused = grown.is_none();
+        self.table_elements = grown.unwrap_or(self.table_elements);
+        Ok(grown.is_some())
     }
 
     fn table_grow_failed(&mut self, _error: wasmtime::Error) -> Result<()> {

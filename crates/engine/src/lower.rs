@@ -6,6 +6,7 @@ use crate::wit;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pilum_types::Value;
+use std::collections::HashSet;
 use wasmtime::component::{Type, Val};
 use wasmtime::{Val as CoreVal, ValType};
 
@@ -13,6 +14,9 @@ use wasmtime::{Val as CoreVal, ValType};
 /// bytes of host memory whatever it took on the wire, so this bounds a call's
 /// parameters to about 40 MiB.
 const PARAMETER_VALUES_MAX: usize = 1_000_000;
+/// Names that fitting one call's parameters may look through: about 0.1 s of a
+/// worker's time, which no deadline covers yet.
+const NAMES_SEARCHED_MAX: usize = 50_000_000;
 /// Integers up to here are exact in a float, and so in a JSON number.
 const EXACT_INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
 
@@ -20,12 +24,13 @@ const EXACT_INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
 pub(crate) struct Lowering {
     path: String,
     values_left: usize,
+    searches_left: usize,
 }
 
 impl Lowering {
     /// Begins with a parameter's name.
     pub(crate) fn new() -> Self {
-        Self { path: String::new(), values_left: PARAMETER_VALUES_MAX }
+        Self { path: String::new(), values_left: PARAMETER_VALUES_MAX, searches_left: NAMES_SEARCHED_MAX }
     }
 
     /// Fits `value` to a component's type.
@@ -97,10 +102,13 @@ impl Lowering {
             },
             Type::Record(_) => self.record(value, ty),
             Type::Tuple(_) => self.tuple(value, ty),
-            Type::Enum(names) => match value {
-                Value::String(name) if names.names().any(|known| known == name) => Ok(Val::Enum(name)),
-                other => Err(self.wrong(&wit::value_type(ty).to_string(), &other)),
-            },
+            Type::Enum(names) => {
+                self.search(names.names().len())?;
+                match value {
+                    Value::String(name) if names.names().any(|known| known == name) => Ok(Val::Enum(name)),
+                    other => Err(self.wrong(&wit::value_type(ty).to_string(), &other)),
+                }
+            }
             Type::Flags(_) => self.flags(value, ty),
             Type::Variant(_) => self.variant(value, ty),
             Type::Result(result) => self.result(value, result.ok().as_ref(), result.err().as_ref(), ty),
@@ -122,6 +130,17 @@ impl Lowering {
                 Ok(())
             }
             None => Err(self.error(format!("the parameters have more than {PARAMETER_VALUES_MAX} values"))),
+        }
+    }
+
+    /// Accounts for looking through so many names.
+    fn search(&mut self, names: usize) -> Result<(), BindError> {
+        match self.searches_left.checked_sub(names) {
+            Some(left) => {
+                self.searches_left = left;
+                Ok(())
+            }
+            None => Err(self.error("the parameters take too long to fit to their types".to_owned())),
         }
     }
 
@@ -229,7 +248,7 @@ impl Lowering {
     }
 
     fn items(&mut self, items: impl Iterator<Item = (Value, Type)>) -> Result<Vec<Val>, BindError> {
-        let mut lowered = Vec::with_capacity(items.size_hint().0);
+        let mut lowered = Vec::with_capacity(items.size_hint().0.min(self.values_left));
         for (i, (value, ty)) in items.enumerate() {
             lowered.push(self.inside(&format!("[{i}]"), |lowering| lowering.value(value, &ty))?);
         }
@@ -253,8 +272,16 @@ impl Lowering {
         let Value::Object(mut given) = value else {
             return Err(self.wrong(&wit::value_type(ty).to_string(), &value));
         };
-        let mut fields = Vec::with_capacity(given.len());
-        for field in ty.unwrap_record().fields() {
+        let known = ty.unwrap_record().fields();
+        // More cannot all be right, and are not searched for.
+        if given.len() > known.len() {
+            let mut names: HashSet<&str> = known.map(|field| field.name).collect();
+            let wrong = given.iter().find(|(name, _)| !names.remove(name.as_str()));
+            return Err(self.unknown_field(wrong.map_or("", |(name, _)| name), ty));
+        }
+        self.search(known.len() * given.len())?;
+        let mut fields = Vec::with_capacity(known.len());
+        for field in known {
             let value = match given.iter().position(|(name, _)| name == field.name) {
                 Some(i) => given.swap_remove(i).1,
                 None if matches!(field.ty, Type::Option(_)) => Value::Null,
@@ -269,11 +296,13 @@ impl Lowering {
         }
         match given.first() {
             None => Ok(Val::Record(fields)),
-            Some((name, _)) => {
-                let known = wit::value_type(ty);
-                Err(self.error(format!("the field {:?} is doubled or unknown; expected {known}", cut(name))))
-            }
+            Some((name, _)) => Err(self.unknown_field(name, ty)),
         }
+    }
+
+    fn unknown_field(&self, name: &str, ty: &Type) -> BindError {
+        let known = wit::value_type(ty);
+        self.error(format!("the field {:?} is doubled or unknown; expected {known}", cut(name)))
     }
 
     fn tuple(&mut self, value: Value, ty: &Type) -> Result<Val, BindError> {
@@ -296,6 +325,7 @@ impl Lowering {
         let mut set = Vec::with_capacity(values.len());
         for value in values {
             self.spend(1)?;
+            self.search(ty.unwrap_flags().names().len())?;
             match value {
                 Value::String(name) if ty.unwrap_flags().names().any(|known| known == name) => set.push(name),
                 other => return Err(self.wrong(&wit::value_type(ty).to_string(), &other)),
@@ -307,6 +337,7 @@ impl Lowering {
     /// `"case"` for a case without payload, `{"case": payload}` for one with.
     fn variant(&mut self, value: Value, ty: &Type) -> Result<Val, BindError> {
         let (name, payload) = self.case(value, ty)?;
+        self.search(ty.unwrap_variant().cases().len())?;
         let Some(case) = ty.unwrap_variant().cases().find(|case| case.name == name) else {
             let known = wit::value_type(ty);
             return Err(self.error(format!("expected {known}, got the case {:?}", cut(&name))));

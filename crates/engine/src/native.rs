@@ -3,10 +3,11 @@
 
 use crate::EngineError;
 use pilum_types::Digest;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use rustix::process::geteuid;
+use std::fs::{self, DirBuilder, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use wasmtime::Engine;
@@ -114,7 +115,12 @@ impl NativeCache {
             if total <= self.max_bytes {
                 break;
             }
-            fs::remove_file(&path)?;
+            // Another host that shares the directory may have been first.
+            if let Err(error) = fs::remove_file(&path)
+                && error.kind() != ErrorKind::NotFound
+            {
+                return Err(error);
+            }
             total -= bytes;
         }
         Ok(())
@@ -132,6 +138,13 @@ fn read_or_make_key(path: &Path) -> std::io::Result<[u8; KEY_BYTES]> {
     let mut key = [0; KEY_BYTES];
     match File::open(path) {
         Ok(mut file) => {
+            let metadata = file.metadata()?;
+            // Whoever else can write it could have us run anything.
+            if metadata.uid() != geteuid().as_raw() || metadata.mode() & 0o077 != 0 {
+                let problem =
+                    "mac.key is not its owner's alone; remove it, or mend its owner and mode (0600)";
+                return Err(std::io::Error::new(ErrorKind::PermissionDenied, problem));
+            }
             file.read_exact(&mut key)?;
             return Ok(key);
         }
@@ -139,22 +152,20 @@ fn read_or_make_key(path: &Path) -> std::io::Result<[u8; KEY_BYTES]> {
         Err(error) => return Err(error),
     }
     rand::fill(&mut key);
-    // Written whole beside its place and linked there, so that two hosts that
-    // start at once agree on the first one's key.
+    // Written whole beside its place and put there only if nobody else was
+    // first, so that two hosts that start at once agree on one key. The file
+    // is its owner's alone from the beginning.
     let directory = path.parent().unwrap_or(Path::new("."));
-    let temporary = directory.join(format!("tmp-key-{}", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    let mut file = tempfile::Builder::new().prefix("tmp-key-").tempfile_in(directory)?;
     file.write_all(&key)?;
-    file.sync_all()?;
-    let linked = fs::hard_link(&temporary, path);
-    fs::remove_file(&temporary)?;
-    match linked {
-        Ok(()) => Ok(key),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(key),
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
             File::open(path)?.read_exact(&mut key)?;
             Ok(key)
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.error),
     }
 }
 

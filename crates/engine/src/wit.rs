@@ -50,6 +50,63 @@ pub(crate) fn value_type(ty: &Type) -> ValueType {
     }
 }
 
+/// Takes what [`value_type`] would make of the type from `left`, in bytes; false
+/// once there is not enough. wasm shares types, a description repeats them: a
+/// small artifact can describe more than fits into memory.
+pub(crate) fn take_size(ty: &Type, left: &mut usize) -> bool {
+    take(0, left)
+        && match ty {
+            Type::Enum(names) => names.names().all(|name| take(name.len(), left)),
+            Type::Flags(names) => names.names().all(|name| take(name.len(), left)),
+            Type::Record(record) => {
+                record.fields().all(|field| take(field.name.len(), left) && take_size(&field.ty, left))
+            }
+            Type::Variant(variant) => variant.cases().all(|case| {
+                take(case.name.len(), left) && case.ty.as_ref().is_none_or(|ty| take_size(ty, left))
+            }),
+            Type::Tuple(tuple) => tuple.types().all(|ty| take_size(&ty, left)),
+            Type::List(list) => take_size(&list.ty(), left),
+            Type::Option(option) => take_size(&option.ty(), left),
+            Type::Result(result) => {
+                [result.ok(), result.err()].into_iter().flatten().all(|ty| take_size(&ty, left))
+            }
+            Type::Bool
+            | Type::S8
+            | Type::U8
+            | Type::S16
+            | Type::U16
+            | Type::S32
+            | Type::U32
+            | Type::S64
+            | Type::U64
+            | Type::Float32
+            | Type::Float64
+            | Type::Char
+            | Type::String
+            | Type::Own(_)
+            | Type::Borrow(_)
+            | Type::Future(_)
+            | Type::Stream(_)
+            | Type::ErrorContext
+            | Type::Map(_)
+            | Type::FixedLengthList(_) => true,
+        }
+}
+
+/// What an entry of a description takes beside its text, in bytes.
+const ENTRY_BYTES: usize = 32;
+
+/// Takes so many bytes and an entry from `left`; false if there is not enough.
+pub(crate) fn take(bytes: usize, left: &mut usize) -> bool {
+    match left.checked_sub(bytes + ENTRY_BYTES) {
+        Some(rest) => {
+            *left = rest;
+            true
+        }
+        None => false,
+    }
+}
+
 /// The domain's name for a core type.
 pub(crate) fn core_type(ty: &ValType) -> ValueType {
     match ty {

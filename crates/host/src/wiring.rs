@@ -7,7 +7,7 @@ use pilum_artifact::{ArtifactConfig, ArtifactStore};
 use pilum_engine::{Compiler, Engine, EngineSettings};
 use pilum_execution::{Executions, MemoryStore};
 use pilum_gateway::GatewayLimits;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,7 +47,12 @@ pub fn engine(config: &Config, artifacts: ArtifactStore, native: &Path) -> Resul
         code_cache_max_bytes: config.engine.code_cache_max_bytes,
         native_cache_max_bytes: config.engine.native_cache_max_bytes,
     };
-    let program = std::env::current_exe().context("this program's own file")?;
+    // On Linux the running image itself, whatever has been installed over its file since.
+    let program = if cfg!(target_os = "linux") {
+        PathBuf::from("/proc/self/exe")
+    } else {
+        std::env::current_exe().context("this program's own file")?
+    };
     let compiler = Compiler::Child { program, arguments: vec!["compile-child".into()] };
     Engine::new(&settings, artifacts, compiler).context("the engine")
 }

@@ -152,3 +152,43 @@ async fn more_calls_than_slots_wait_and_all_end() {
         assert_eq!(ended(&outcome.unwrap()), "value Signed(7)");
     }
 }
+
+#[tokio::test]
+async fn descriptions_that_would_fill_the_memory_are_refused() {
+    // Some kilobytes of wasm: an enum of 500 cases, in a record of 200
+    // fields, in a tuple of 5. Written out it is half a million names.
+    let cases: String = (0..500).map(|i| format!(" \"c{i}\"")).collect();
+    let fields: String = (0..200).map(|i| format!(" (field \"f{i}\" $e)")).collect();
+    let items = " $r".repeat(5);
+    let wat = format!(
+        r#"(component
+           (type $e' (enum{cases})) (export $e "e" (type $e'))
+           (type $r' (record{fields})) (export $r "r" (type $r'))
+           (core module $m (func (export "f") (param i32)) (memory (export "m") 1)
+             (func (export "r") (param i32 i32 i32 i32) (result i32) i32.const 0))
+           (core instance $i (instantiate $m))
+           (func $f (param "p" (tuple{items}))
+             (canon lift (core func $i "f") (memory (core memory $i "m")) (realloc (core func $i "r"))))
+           (export "f" (func $f)))"#
+    );
+    let error = Rig::new().code(&wat).await.unwrap_err().to_string();
+    assert!(error.ends_with("its functions' names and types take more than 4 MiB"), "{error}");
+}
+
+#[tokio::test]
+async fn hostile_names_do_not_forge_or_fill_a_backtrace() {
+    let name = format!("inner\\n  0: forged{}", "x".repeat(90_000));
+    let wat = format!(r#"(module (func $i (@name "{name}") unreachable) (func (export "f") call $i))"#);
+    let ended = Rig::new().ends(&wat, "f", vec![], LIMITS).await;
+    assert!(ended.len() < 1_000, "{}", ended.len());
+    assert!(ended.contains("0: inner\\n  0: forgedxxx"), "{ended}");
+}
+
+#[tokio::test]
+async fn a_typed_function_that_exits_has_not_returned() {
+    let wat = r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1)
+        (func (export "f") (result i32) (call $exit (i32.const 0)) (i32.const 5)))"#;
+    let ended = Rig::new().ends(wat, "f", vec![], LIMITS).await;
+    assert_eq!(ended, "GUEST_EXIT: the function ended with exit code 0 instead of returning a result");
+}
