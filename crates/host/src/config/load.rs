@@ -11,6 +11,8 @@ use toml::{Table, Value};
 const PREFIX: &str = "PILUM_";
 /// Variables that are the command line's, not the configuration's.
 const NOT_KEYS: [&str; 2] = ["PILUM_CONFIG", "PILUM_SERVER"];
+/// What Kubernetes puts into every container beside a service called `pilum`.
+const INJECTED: [&str; 2] = ["PILUM_SERVICE_", "PILUM_PORT"];
 /// How alike two names must be to be taken for a slip, from 0 to 1.
 const LIKENESS_MIN: f64 = 0.6;
 
@@ -103,7 +105,8 @@ pub fn load(
 }
 
 fn is_key(variable: &str) -> bool {
-    variable.starts_with(PREFIX) && !NOT_KEYS.contains(&variable)
+    let others = NOT_KEYS.contains(&variable) || INJECTED.iter().any(|prefix| variable.starts_with(prefix));
+    variable.starts_with(PREFIX) && !others
 }
 
 fn read_file(path: &Path) -> Result<Table, ConfigError> {

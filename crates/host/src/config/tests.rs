@@ -49,6 +49,12 @@ fn variables_take_the_type_of_their_key() {
 }
 
 #[test]
+fn what_kubernetes_injects_is_not_ours() {
+    let injected = [("PILUM_SERVICE_HOST", "10.0.0.1"), ("PILUM_PORT_8081_TCP", "tcp://10.0.0.1:8081")];
+    assert_eq!(load_text("", &injected), Ok(Config::default()));
+}
+
+#[test]
 fn unknown_keys_name_the_nearest() {
     check_error(
         "[sync_execution]\nmax_concurent_requests = 5\n",
