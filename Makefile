@@ -44,7 +44,11 @@ check: ## Format, lints, documentation, licences, duplicates, advisories
 
 advisories: ## Refuse dependencies with known faults
 	@cargo audit --version >/dev/null 2>&1 || cargo install cargo-audit --locked --no-default-features
-	@if [ -d "$(ADVISORY_DB)" ]; then cargo audit --db "$(ADVISORY_DB)" --no-fetch --stale; else cargo audit; fi
+	@if [ -d "$(ADVISORY_DB)" ]; then \
+	  cargo audit --db "$(ADVISORY_DB)" --no-fetch --stale; \
+	else \
+	  cargo audit || { echo "make: known faults above; or no network: set ADVISORY_DB to a checkout of the RustSec database" >&2; exit 1; }; \
+	fi
 
 bench: ## Measure against controls (release profile); BENCH=name runs one
 	benches/run.sh $(BENCH)
