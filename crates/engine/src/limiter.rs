@@ -23,8 +23,8 @@ impl Limiter {
         self.memory_peak_bytes
     }
 
-    /// Whether the latest growth was refused by a bound of ours. A guest that then
-    /// gives up, gave up because of it.
+    /// Whether a bound of ours refused any growth. A guest that gives up later
+    /// gave up because of it: what it still allocates on its way out succeeds.
     pub(crate) fn refused(&self) -> bool {
         self.refused
     }
@@ -38,17 +38,14 @@ fn grown(held: u64, current: usize, desired: usize, max: u64) -> Option<u64> {
 
 impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
         let grown = grown(self.memory_bytes, current, desired, self.memory_max_bytes);
-        // An allocator that got less in the end has what it needs after all.
-        self.refused = grown.is_none();
-        if let Some(bytes) = grown {
+        self.refused |= grown.is_none();
+        let fits = maximum.is_none_or(|maximum| desired <= maximum);
+        if let Some(bytes) = grown.filter(|_| fits) {
             self.memory_bytes = bytes;
             self.memory_peak_bytes = self.memory_peak_bytes.max(bytes);
         }
-        Ok(grown.is_some())
+        Ok(grown.is_some() && fits)
     }
 
     /// Growing within our bounds failed: the slot is smaller, or the system has
@@ -59,13 +56,11 @@ impl ResourceLimiter for Limiter {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
         let grown = grown(self.table_elements, current, desired, self.table_max_elements);
-        self.refused = grown.is_none();
-        self.table_elements = grown.unwrap_or(self.table_elements);
-        Ok(grown.is_some())
+        self.refused |= grown.is_none();
+        let fits = maximum.is_none_or(|maximum| desired <= maximum);
+        self.table_elements = grown.filter(|_| fits).unwrap_or(self.table_elements);
+        Ok(grown.is_some() && fits)
     }
 
     fn table_grow_failed(&mut self, _error: wasmtime::Error) -> Result<()> {
