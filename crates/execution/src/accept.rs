@@ -2,12 +2,10 @@
 
 use crate::core::Core;
 use crate::registry::TaskEntry;
-use crate::{
-    Accepted, Execution, Invocation, Mode, Refusal, Reply, Runtime, Store, Submission, estimate, ids,
-};
-use pilum_types::{FunctionName, State};
+use crate::{Accepted, Invocation, Refusal, Reply, Runtime, Store, Submission, estimate, ids};
+use pilum_types::FunctionName;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::time::Instant;
 
 impl<R: Runtime, S: Store> Core<R, S> {
@@ -45,7 +43,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         if self.is_draining() {
             return Err(Refusal::Draining);
         }
-        let pending = pending(&submission, now);
+        let pending = submission.pending(now);
         let max_queue_size = self.settings.asynchronous.max_queue_size;
         reservation.register_on_drop(true);
         let accepted = self.store.accept(submission, max_queue_size, now).await?;
@@ -94,22 +92,6 @@ impl<R: Runtime, S: Store> Core<R, S> {
         // What waits in front is anybody's.
         let other = all.unwrap_or(own);
         estimate::until_end(own, other, ahead, self.settings.asynchronous.max_concurrent_executions)
-    }
-}
-
-fn pending(submission: &Submission, now: SystemTime) -> Execution {
-    Execution {
-        id: submission.id.clone(),
-        tenant: submission.tenant.clone(),
-        task_id: submission.task_id.clone(),
-        function: submission.function.clone(),
-        mode: Mode::Async,
-        state: State::Pending,
-        accepted_at: now,
-        started_at: None,
-        completed_at: None,
-        attempts: Vec::new(),
-        outcome: None,
     }
 }
 

@@ -14,7 +14,7 @@ mod record;
 
 pub use memory::MemoryStore;
 
-use crate::Execution;
+use crate::{Execution, Mode};
 use pilum_types::{ExecutionId, Failure, FunctionName, Outcome, Parameter, State, TaskId, TenantId};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -45,6 +45,25 @@ pub struct Submission {
     pub max_retries: u32,
     /// Whether an instance that served an earlier call must not be used.
     pub force_new_instance: bool,
+}
+
+impl Submission {
+    /// The execution it becomes, as it stands when it is accepted at `now`.
+    pub fn pending(&self, now: SystemTime) -> Execution {
+        Execution {
+            id: self.id.clone(),
+            tenant: self.tenant.clone(),
+            task_id: self.task_id.clone(),
+            function: self.function.clone(),
+            mode: Mode::Async,
+            state: State::Pending,
+            accepted_at: now,
+            started_at: None,
+            completed_at: None,
+            attempts: Vec::new(),
+            outcome: None,
+        }
+    }
 }
 
 /// What became of a submission.

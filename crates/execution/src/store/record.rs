@@ -1,8 +1,8 @@
 //! What the memory store keeps of one execution, and of one tenant's.
 
 use super::{Fence, ListQuery, StoreError, Submission};
-use crate::{Attempt, Execution, Mode};
-use pilum_types::{Event, ExecutionId, Failure, InstanceId, State, TaskId, TenantId};
+use crate::{Attempt, Execution};
+use pilum_types::{Event, ExecutionId, Failure, InstanceId, TaskId, TenantId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::SystemTime;
@@ -105,19 +105,7 @@ impl Tenant {
 
 impl Record {
     pub(super) fn new(submission: Submission, now: SystemTime, number: u64) -> Self {
-        let execution = Execution {
-            id: submission.id.clone(),
-            tenant: submission.tenant.clone(),
-            task_id: submission.task_id.clone(),
-            function: submission.function.clone(),
-            mode: Mode::Async,
-            state: State::Pending,
-            accepted_at: now,
-            started_at: None,
-            completed_at: None,
-            attempts: Vec::new(),
-            outcome: None,
-        };
+        let execution = submission.pending(now);
         Self { submission, execution, place: Place::Pending(now, number), number, lost_workers: 0, bytes: 0 }
     }
 
