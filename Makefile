@@ -50,8 +50,8 @@ advisories: ## Refuse dependencies with known faults
 	  cargo audit || { echo "make: known faults above; or no network: set ADVISORY_DB to a checkout of the RustSec database" >&2; exit 1; }; \
 	fi
 
-bench: ## Measure against controls (release profile); BENCH=name runs one
-	benches/run.sh $(BENCH)
+bench: guests ## Measure against controls into benches/RESULTS.md; BENCH=name only prints one, ARGS=--json
+	benches/run.sh $(or $(BENCH),--results benches/RESULTS.md) $(ARGS)
 
 install: ## Install the pilum binary
 	cargo install --path crates/host --locked

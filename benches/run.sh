@@ -2,6 +2,5 @@
 # Builds what is measured (release profile) and measures it: `run.sh [ROW] [--json] …`.
 set -eu
 cd "$(dirname "$0")/.."
-[ -d guest-examples/out ] || guest-examples/build.sh
 cargo build --release --locked -p pilum-host -p pilum-benches
 exec target/release/pilum-bench "$@"

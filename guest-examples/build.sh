@@ -208,6 +208,8 @@ command  extract-keywords          extract-keywords.wasm
 core     analyze-dataset-command   analyze-dataset.command.wasm
 reactor  analyze_dataset           analyze-dataset.wasm
 reactor  values_echo               values-echo.wasm
+core     bench_kernels             bench_kernels.wasm
+core     bench_sleeper             bench_sleeper.wasm
 END
     for name in spin memory recursion sleep trap output; do
         echo "core     hostile_$name  hostile_$name.wasm"

@@ -1,15 +1,18 @@
-//! A closed loop of gRPC calls: so many in flight, each followed by the next.
-//! The same client drives the host and its control.
+//! Load: closed loops of so many calls in flight, each followed by the next, and
+//! single callers at a steady rate. The same clients drive the host and its control.
 
 use crate::measure::percentile;
-use anyhow::{Context, Result};
-use pilum_proto::spearlet::InvokeFunctionRequest;
-use pilum_proto::spearlet::function_service_client::FunctionServiceClient;
+use crate::wire::{Client, connect};
+use anyhow::Result;
+use std::cell::Cell;
+use std::ops::Range;
 use std::time::{Duration, Instant};
-use tonic::transport::Channel;
+use tokio::time::MissedTickBehavior;
 
 /// Calls in flight that share one connection, as a client's pool would have it.
 const CALLS_PER_CONNECTION: usize = 16;
+/// Between two calls of a [`paced`] caller.
+const PACE: Duration = Duration::from_millis(2);
 
 /// What a loop measured.
 #[derive(Debug, Clone, Copy)]
@@ -21,38 +24,39 @@ pub(crate) struct Measured {
 
 /// Connections to one server, ready to be loaded.
 pub(crate) struct Loop {
-    clients: Vec<FunctionServiceClient<Channel>>,
+    clients: Vec<Client>,
 }
 
 impl Loop {
     pub(crate) async fn connect(address: &str, in_flight: usize) -> Result<Self> {
         let mut clients = Vec::new();
         for _ in 0..in_flight.div_ceil(CALLS_PER_CONNECTION) {
-            let channel =
-                Channel::from_shared(format!("http://{address}"))?.tcp_nodelay(true).connect().await;
-            let channel = channel.with_context(|| format!("no server at {address}"))?;
-            let shared = FunctionServiceClient::new(channel);
-            clients.extend(std::iter::repeat_n(shared, CALLS_PER_CONNECTION));
+            clients.extend(std::iter::repeat_n(connect(address).await?, CALLS_PER_CONNECTION));
         }
         clients.truncate(in_flight);
         Ok(Self { clients })
     }
 
-    /// Sends `request` again and again for `duration`. Any answer other than a
-    /// success fails the measurement.
-    pub(crate) async fn run(&self, request: &InvokeFunctionRequest, duration: Duration) -> Result<Measured> {
+    /// Makes one call after the other for `duration`; each gets a number of its
+    /// own, from 0. A call that fails fails the measurement.
+    pub(crate) async fn run(
+        &self,
+        duration: Duration,
+        call: impl AsyncFn(&mut Client, usize) -> Result<()>,
+    ) -> Result<Measured> {
+        let numbers = Cell::new(0);
         let began = Instant::now();
         let end = began + duration;
         let loops = self.clients.iter().map(async |client| {
             let mut client = client.clone();
             let mut latencies = Vec::with_capacity(1 << 16);
             while Instant::now() < end {
+                let number = numbers.replace(numbers.get() + 1);
                 let sent = Instant::now();
-                let answer = client.invoke_function(request.clone()).await?;
+                call(&mut client, number).await?;
                 latencies.push(sent.elapsed().as_secs_f64() * 1e6);
-                anyhow::ensure!(answer.get_ref().success, "{:?}", answer.get_ref());
             }
-            Ok(latencies)
+            anyhow::Ok(latencies)
         });
         let mut latencies = futures::future::try_join_all(loops).await?.concat();
         let elapsed = began.elapsed().as_secs_f64();
@@ -62,4 +66,53 @@ impl Loop {
             p99_us: percentile(&mut latencies, 0.99),
         })
     }
+
+    /// Makes a call for each number; returns the answers in no certain order.
+    pub(crate) async fn each<T>(
+        &self,
+        numbers: Range<usize>,
+        call: impl AsyncFn(&mut Client, usize) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let next = Cell::new(numbers.start);
+        let loops = self.clients.iter().map(async |client| {
+            let mut client = client.clone();
+            let mut answers = Vec::new();
+            while next.get() < numbers.end {
+                let number = next.replace(next.get() + 1);
+                answers.push(call(&mut client, number).await?);
+            }
+            anyhow::Ok(answers)
+        });
+        Ok(futures::future::try_join_all(loops).await?.into_iter().flatten().collect())
+    }
+}
+
+/// Makes one call after the other, at most one every [`PACE`], for as long as
+/// `work` takes, and once more. Returns the latencies in µs, and what `work` did.
+///
+/// The clock of a call starts when it is sent: one that comes late because the
+/// one before was slow is not counted twice.
+pub(crate) async fn paced<T>(
+    mut call: impl AsyncFnMut() -> Result<()>,
+    work: impl Future<Output = Result<T>>,
+) -> Result<(Vec<f64>, T)> {
+    let is_over = Cell::new(false);
+    let calls = async {
+        let mut pace = tokio::time::interval(PACE);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut latencies = Vec::new();
+        while !is_over.get() {
+            pace.tick().await;
+            let sent = Instant::now();
+            call().await?;
+            latencies.push(sent.elapsed().as_secs_f64() * 1e6);
+        }
+        anyhow::Ok(latencies)
+    };
+    let work = async {
+        let done = work.await;
+        is_over.set(true);
+        done
+    };
+    futures::future::try_join(calls, work).await
 }

@@ -1,18 +1,26 @@
 //! Measures what Pilum costs against controls, in the same run, alternating.
 //!
-//! `make bench` prints one table; `make bench BENCH=grpc_sync` runs one row.
-//! Only ratios count: machines are noisy, and both sides of a ratio see the
-//! same noise.
+//! `make bench` prints one table and keeps it in RESULTS.md; `make bench
+//! BENCH=grpc_sync` runs one row and prints it. Only ratios count: machines are
+//! noisy, and both sides of a ratio see the same noise.
 
 mod controls;
-mod host;
+mod guests;
+mod in_process;
 mod load;
 mod measure;
+mod report;
 mod rows;
+mod server;
 mod table;
+mod target;
+mod tasks;
+mod wire;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
+use report::{Machine, Report};
+use std::path::PathBuf;
 
 /// Measures what Pilum costs against controls.
 #[derive(Debug, Parser)]
@@ -21,22 +29,25 @@ struct Cli {
     #[arg(default_value = "")]
     rows: String,
     /// Rounds of each figure and its control
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(5..=100))]
+    #[arg(long, global = true, default_value_t = 7, value_parser = clap::value_parser!(u32).range(5..=100))]
     rounds: u32,
     /// Seconds of load in each round
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, global = true, default_value_t = 2.0)]
     seconds: f64,
-    /// Print JSON
+    /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
+    /// Keep the table in this file too, between its two marks
+    #[arg(long, value_name = "FILE")]
+    results: Option<PathBuf>,
     #[command(subcommand)]
     role: Option<Role>,
 }
 
-/// Other processes this binary is started as.
+/// Other things than the table.
 #[derive(Debug, Subcommand)]
 enum Role {
-    /// The control of grpc_sync: a bare tonic server with a canned answer
+    /// The control of what goes over gRPC: a bare tonic server with canned answers
     #[command(hide = true)]
     ControlEcho,
     /// The compiling child of the in-process host
@@ -49,17 +60,36 @@ enum Role {
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
+    let plan = measure::Plan { rounds: cli.rounds, seconds: cli.seconds };
     match cli.role {
         Some(Role::ControlEcho) => controls::echo::serve(),
         Some(Role::CompileChild { metered }) => {
             let code = pilum_engine::run_compile_child(metered);
-            anyhow::ensure!(code == std::process::ExitCode::SUCCESS, "compiling failed");
+            ensure!(code == std::process::ExitCode::SUCCESS, "compiling failed");
             Ok(())
         }
         None => {
-            let plan = measure::Plan { rounds: cli.rounds, seconds: cli.seconds };
-            let figures = rows::run(&cli.rows, plan)?;
-            table::print(&figures, cli.json)
+            let (figures, failures) = rows::run(&cli.rows, plan)?;
+            let report =
+                Report { commit: report::commit(), machine: Machine::here(), plan, figures, failures };
+            print(&report, cli.json)?;
+            if let Some(file) = cli.results {
+                table::keep(&report, &file)?;
+            }
+            // A missed target is a result; a row without one is a failure.
+            let failed: Vec<_> = report.failures.iter().map(|failure| failure.row).collect();
+            ensure!(failed.is_empty(), "not measured: {}", failed.join(", "));
+            Ok(())
         }
     }
+}
+
+#[expect(clippy::print_stdout, reason = "this program's output")]
+fn print(report: &Report, json: bool) -> Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(report)?);
+    } else {
+        print!("{}", table::markdown(report));
+    }
+    Ok(())
 }

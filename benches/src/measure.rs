@@ -1,9 +1,11 @@
 //! Rounds, medians, and what a figure is.
 
+use crate::target::Bound;
+use anyhow::Result;
 use serde::Serialize;
 
 /// How much to measure.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Plan {
     /// Rounds of each side.
     pub(crate) rounds: u32,
@@ -19,15 +21,6 @@ pub(crate) struct Spread {
     pub(crate) max: f64,
 }
 
-/// What a ratio must be.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) enum Target {
-    /// Ours at least so many times the control.
-    AtLeast(f64),
-    /// Ours at most so many times the control.
-    AtMost(f64),
-}
-
 /// One line of the table.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Figure {
@@ -37,13 +30,15 @@ pub(crate) struct Figure {
     pub(crate) unit: &'static str,
     /// Pilum.
     pub(crate) ours: Spread,
-    /// The control.
-    pub(crate) control: Spread,
+    /// The control, where there is one.
+    pub(crate) control: Option<Spread>,
     /// Pilum over the control, round by round.
-    pub(crate) ratio: Spread,
-    /// What the ratio must be.
-    pub(crate) target: Target,
-    /// Whether the median ratio is what it must be.
+    pub(crate) ratio: Option<Spread>,
+    /// Pilum less the control, round by round.
+    pub(crate) added: Option<Spread>,
+    /// What the figure must be.
+    pub(crate) target: Vec<Bound>,
+    /// Whether it is, in more than half of the rounds. `None` without a target.
     pub(crate) met: Option<bool>,
 }
 
@@ -56,27 +51,78 @@ impl Spread {
 }
 
 impl Figure {
-    /// A figure from its rounds; `pairs` holds ours and the control's.
-    pub(crate) fn new(
+    /// A figure from its rounds; `rounds` holds ours and the control's.
+    pub(crate) fn beside(
         name: impl Into<String>,
         unit: &'static str,
-        target: Target,
-        pairs: &[(f64, f64)],
+        target: &[Bound],
+        rounds: &[(f64, f64)],
     ) -> Self {
-        let side = |pick: fn(&(f64, f64)) -> f64| Spread::of(pairs.iter().map(pick).collect());
-        let ratio = side(|(ours, control)| ours / control);
-        let met = match target {
-            Target::AtLeast(bound) => Some(ratio.median >= bound),
-            Target::AtMost(bound) => Some(ratio.median <= bound),
-        };
-        Self { name: name.into(), unit, ours: side(|p| p.0), control: side(|p| p.1), ratio, target, met }
+        let spread = |pick: fn(&(f64, f64)) -> f64| Some(Spread::of(rounds.iter().map(pick).collect()));
+        let ours: Vec<_> = rounds.iter().map(|(ours, _)| *ours).collect();
+        Self {
+            control: spread(|(_, control)| *control),
+            ratio: spread(|(ours, control)| ours / control),
+            added: spread(|(ours, control)| ours - control),
+            met: met(target, |bound| kept(rounds, |(ours, control)| bound.holds(*ours, *control))),
+            ..Self::alone(name, unit, target, &ours)
+        }
+    }
+
+    /// A figure whose control, if any, is not measured in the same unit.
+    pub(crate) fn alone(
+        name: impl Into<String>,
+        unit: &'static str,
+        target: &[Bound],
+        rounds: &[f64],
+    ) -> Self {
+        Self {
+            name: name.into(),
+            unit,
+            ours: Spread::of(rounds.to_vec()),
+            control: None,
+            ratio: None,
+            added: None,
+            target: target.to_vec(),
+            // A bound that needs a control does not hold without one.
+            met: met(target, |bound| kept(rounds, |ours| bound.holds(*ours, f64::NAN))),
+        }
     }
 }
 
-/// The value below which `share` of the sorted `values` lie.
+/// Whether every bound is kept; nothing can be said where there is none.
+fn met(target: &[Bound], is_kept: impl Fn(&Bound) -> bool) -> Option<bool> {
+    (!target.is_empty()).then(|| target.iter().all(is_kept))
+}
+
+/// Whether more than half of the rounds keep a bound: then so does the median.
+fn kept<T>(rounds: &[T], holds: impl Fn(&T) -> bool) -> bool {
+    rounds.iter().filter(|round| holds(round)).count() * 2 > rounds.len()
+}
+
+/// The value below which `share` of the `values` lie; sorts them.
 pub(crate) fn percentile(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index within the slice")]
     let at = ((values.len() as f64 * share) as usize).min(values.len().saturating_sub(1));
     values.get(at).copied().unwrap_or(f64::NAN)
+}
+
+/// The middle of `values`.
+pub(crate) fn median(values: &mut [f64]) -> f64 {
+    percentile(values, 0.5)
+}
+
+/// Measures both sides in turn, round by round.
+pub(crate) async fn alternate<T>(
+    plan: Plan,
+    mut ours: impl AsyncFnMut() -> Result<T>,
+    mut control: impl AsyncFnMut() -> Result<T>,
+) -> Result<Vec<(T, T)>> {
+    let mut rounds = Vec::new();
+    for _ in 0..plan.rounds {
+        let ours = ours().await?;
+        rounds.push((ours, control().await?));
+    }
+    Ok(rounds)
 }

@@ -106,21 +106,22 @@ fn every_source_file_says_what_it_is_and_stays_readable() {
     }
 }
 
-/// Each artifact that the guests' build makes is used by a test, by name.
+/// Each artifact that the guests' build makes is used by a test or a benchmark, by name.
 #[test]
 fn every_guest_is_used() {
     let out = root().join("guest-examples/out");
     let guests = fs::read_dir(&out).unwrap_or_else(|_| unreachable!("no guests; run `make guests`"));
-    let tests: String = files(&root().join("tests"), "rs")
+    let uses: String = files(&root().join("tests"), "rs")
         .into_iter()
         .chain(files(&root().join("tests"), "py"))
+        .chain(files(&root().join("benches"), "rs"))
         .map(|path| fs::read_to_string(path).unwrap())
         .collect();
     let mut seen = 0;
     for guest in guests {
         let name = guest.unwrap().file_name().into_string().unwrap();
         if name.ends_with(".wasm") {
-            assert!(tests.contains(&name), "no test uses {name}");
+            assert!(uses.contains(&name), "no test or benchmark uses {name}");
             seen += 1;
         }
     }

@@ -1,5 +1,6 @@
-//! A bare tonic server that answers InvokeFunction with a canned response of
-//! the same size and shape as the host's. Everything else it leaves out.
+//! A bare tonic server that answers InvokeFunction and GetExecutionStatus with
+//! canned responses of the same size and shape as the host's. Everything else it
+//! leaves out.
 
 use anyhow::Result;
 use pilum_proto::spearlet::function_service_server::{FunctionService, FunctionServiceServer};
@@ -20,7 +21,7 @@ pub(crate) fn serve() -> Result<()> {
         // Without this the control would wait for delayed acknowledgements.
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         tonic::transport::Server::builder()
-            .add_service(FunctionServiceServer::new(Echo { answer: answer() }))
+            .add_service(FunctionServiceServer::new(Echo { answer: answer(), status: status() }))
             .serve_with_incoming(incoming)
             .await?;
         Ok(())
@@ -29,30 +30,44 @@ pub(crate) fn serve() -> Result<()> {
 
 struct Echo {
     answer: InvokeFunctionResponse,
+    status: wire::GetExecutionStatusResponse,
 }
 
 /// What the host answers to `add`, field by field.
 fn answer() -> InvokeFunctionResponse {
-    let value = prost_types::Value { kind: Some(prost_types::value::Kind::NumberValue(42.0)) };
-    let value = prost::Message::encode_to_vec(&value);
-    let any = prost_types::Any { type_url: "type.googleapis.com/google.protobuf.Value".to_owned(), value };
-    let receipt =
-        ["queue_wait_us", "acquire_us", "guest_us", "peak_memory_bytes", "attempt", "instance_calls"];
     InvokeFunctionResponse {
         success: true,
         message: "completed".to_owned(),
         execution_id: "exec-01k9zzzzzzzzzzzzzzzzzzzzzz".to_owned(),
         task_id: "task-01k9zzzzzzzzzzzzzzzzzzzzzz".to_owned(),
         instance_id: "inst-01k9zzzzzzzzzzzzzzzzzzzzzz".to_owned(),
-        result: Some(wire::ExecutionResult {
-            status: wire::ExecutionStatus::Completed.into(),
-            result: Some(any),
-            metrics: receipt.iter().map(|key| ((*key).to_owned(), "12".to_owned())).collect(),
-            started_at: Some(prost_types::Timestamp { seconds: 1_790_000_000, nanos: 123_456_789 }),
-            completed_at: Some(prost_types::Timestamp { seconds: 1_790_000_000, nanos: 123_556_789 }),
-            ..wire::ExecutionResult::default()
-        }),
+        result: Some(result()),
         ..InvokeFunctionResponse::default()
+    }
+}
+
+/// What the host answers to the question for an execution of `add` that ended.
+fn status() -> wire::GetExecutionStatusResponse {
+    wire::GetExecutionStatusResponse {
+        found: true,
+        result: Some(result()),
+        ..wire::GetExecutionStatusResponse::default()
+    }
+}
+
+fn result() -> wire::ExecutionResult {
+    let value = prost_types::Value { kind: Some(prost_types::value::Kind::NumberValue(42.0)) };
+    let value = prost::Message::encode_to_vec(&value);
+    let any = prost_types::Any { type_url: "type.googleapis.com/google.protobuf.Value".to_owned(), value };
+    let receipt =
+        ["queue_wait_us", "acquire_us", "guest_us", "peak_memory_bytes", "attempt", "instance_calls"];
+    wire::ExecutionResult {
+        status: wire::ExecutionStatus::Completed.into(),
+        result: Some(any),
+        metrics: receipt.iter().map(|key| ((*key).to_owned(), "12".to_owned())).collect(),
+        started_at: Some(prost_types::Timestamp { seconds: 1_790_000_000, nanos: 123_456_789 }),
+        completed_at: Some(prost_types::Timestamp { seconds: 1_790_000_000, nanos: 123_556_789 }),
+        ..wire::ExecutionResult::default()
     }
 }
 
@@ -69,6 +84,16 @@ macro_rules! unimplemented_rpcs {
                     return Err(Status::invalid_argument("parameters"));
                 }
                 Ok(Response::new(self.answer.clone()))
+            }
+
+            async fn get_execution_status(
+                &self,
+                request: Request<wire::GetExecutionStatusRequest>,
+            ) -> Result<Response<wire::GetExecutionStatusResponse>, Status> {
+                if request.get_ref().execution_id.is_empty() {
+                    return Err(Status::invalid_argument("execution_id"));
+                }
+                Ok(Response::new(self.status.clone()))
             }
 
             type StreamFunctionStream =
@@ -92,7 +117,6 @@ macro_rules! unimplemented_rpcs {
 }
 
 unimplemented_rpcs! {
-    get_execution_status: GetExecutionStatusRequest -> GetExecutionStatusResponse,
     cancel_execution: CancelExecutionRequest -> CancelExecutionResponse,
     list_tasks: ListTasksRequest -> ListTasksResponse,
     get_task: GetTaskRequest -> GetTaskResponse,

@@ -1,20 +1,10 @@
 //! Bare wasmtime: pooling allocator, `InstancePre`, epoch on, typed call, a
 //! fresh instance each. No host can be faster than this by much.
 
+use super::engine::like_the_host;
 use wasmtime::component::{Component, InstancePre as ComponentPre, Linker as ComponentLinker, ResourceTable};
-use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, InstancePre, Linker, Module, PoolingAllocationConfig, Result,
-    Store,
-};
+use wasmtime::{Engine, InstancePre, Linker, Module, Result, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-
-fn engine() -> Result<Engine> {
-    let mut config = Config::new();
-    config.epoch_interruption(true);
-    config.concurrency_support(false);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(PoolingAllocationConfig::new()));
-    Engine::new(&config)
-}
 
 /// `add` of a core module.
 pub(crate) struct CoreAdd {
@@ -24,7 +14,7 @@ pub(crate) struct CoreAdd {
 
 impl CoreAdd {
     pub(crate) fn new(wasm: &[u8]) -> Result<Self> {
-        let engine = engine()?;
+        let engine = like_the_host()?;
         let module = Module::new(&engine, wasm)?;
         let pre = Linker::new(&engine).instantiate_pre(&module)?;
         Ok(Self { engine, pre })
@@ -46,9 +36,16 @@ pub(crate) struct ComponentFibonacci {
     export: wasmtime::component::ComponentExportIndex,
 }
 
-struct World {
+/// What a component with WASI needs of its store.
+pub(crate) struct World {
     ctx: WasiCtx,
     table: ResourceTable,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self { ctx: WasiCtx::builder().build(), table: ResourceTable::new() }
+    }
 }
 
 impl WasiView for World {
@@ -59,7 +56,7 @@ impl WasiView for World {
 
 impl ComponentFibonacci {
     pub(crate) fn new(wasm: &[u8]) -> Result<Self> {
-        let engine = engine()?;
+        let engine = like_the_host()?;
         let component = Component::new(&engine, wasm)?;
         let mut linker = ComponentLinker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
@@ -70,8 +67,7 @@ impl ComponentFibonacci {
     }
 
     pub(crate) async fn call(&self) -> Result<u64> {
-        let world = World { ctx: WasiCtx::builder().build(), table: ResourceTable::new() };
-        let mut store = Store::new(&self.engine, world);
+        let mut store = Store::new(&self.engine, World::new());
         store.set_epoch_deadline(u64::MAX / 2);
         let instance = self.pre.instantiate_async(&mut store).await?;
         let func = instance.get_typed_func::<(u32,), (u64,)>(&mut store, self.export)?;

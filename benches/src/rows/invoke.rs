@@ -1,8 +1,11 @@
 //! invoke: the same two calls in process, through `execution`, against bare wasmtime.
 
+use crate::controls::checked;
 use crate::controls::wasmtime::{ComponentFibonacci, CoreAdd};
-use crate::host::{InProcess, guest};
-use crate::measure::{Figure, Plan, Target};
+use crate::guests::{COMPONENT, CORE, bytes, source};
+use crate::in_process::{ADD, FIBONACCI, InProcess};
+use crate::measure::{Figure, Plan, alternate};
+use crate::target::{at_most, at_most_added};
 use anyhow::{Result, ensure};
 use std::time::Instant;
 
@@ -10,35 +13,30 @@ use std::time::Instant;
 const BATCH: u32 = 20_000;
 
 pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let core_wasm = guest("calculate-fibonacci.core.wasm")?;
-        let component_wasm = guest("calculate-fibonacci.wasm")?;
-        let host = InProcess::start()?;
-        let core = host.register("core", "calculate-fibonacci.core.wasm").await?;
-        let component = host.register("component", "calculate-fibonacci.wasm").await?;
-        let bare_core = wasm(CoreAdd::new(&core_wasm))?;
-        let bare_component = wasm(ComponentFibonacci::new(&component_wasm))?;
-        ensure!(
-            wasm(bare_core.call().await)? == 42 && wasm(bare_component.call().await)? == 55,
-            "the controls compute"
-        );
-
-        let mut core_pairs = Vec::new();
-        let mut component_pairs = Vec::new();
-        for _ in 0..plan.rounds {
-            let ours = timed(async || host.add(&core).await).await?;
-            let control = timed(async || wasm(bare_core.call().await).map(drop)).await?;
-            core_pairs.push((ours, control));
-            let ours = timed(async || host.fibonacci(&component).await).await?;
-            let control = timed(async || wasm(bare_component.call().await).map(drop)).await?;
-            component_pairs.push((ours, control));
-        }
-        let added: Vec<_> = core_pairs.iter().map(|(ours, control)| (ours - control, 1.0)).collect();
+    super::block_on(async {
+        let data = tempfile::tempdir()?;
+        let host = InProcess::start(data.path(), None)?;
+        let core = host.register("core", source(CORE)?, ADD).await?;
+        let component = host.register("component", source(COMPONENT)?, FIBONACCI).await?;
+        let bare_core = checked(CoreAdd::new(&bytes(CORE)?))?;
+        let bare_component = checked(ComponentFibonacci::new(&bytes(COMPONENT)?))?;
+        ensure!(checked(bare_core.call().await)? == 42, "the core control adds");
+        ensure!(checked(bare_component.call().await)? == 55, "the component control computes");
+        let core = alternate(
+            plan,
+            async || timed(async || host.call(&core, ADD).await).await,
+            async || timed(async || checked(bare_core.call().await).map(drop)).await,
+        )
+        .await?;
+        let component = alternate(
+            plan,
+            async || timed(async || host.call(&component, FIBONACCI).await).await,
+            async || timed(async || checked(bare_component.call().await).map(drop)).await,
+        )
+        .await?;
         Ok(vec![
-            Figure::new("invoke core", "µs/call", Target::AtMost(2.0), &core_pairs),
-            Figure::new("invoke core, added", "µs/call", Target::AtMost(5.0), &added),
-            Figure::new("invoke component", "µs/call", Target::AtMost(1.5), &component_pairs),
+            Figure::beside("invoke core", "µs", &[at_most(2.0), at_most_added(5.0)], &core),
+            Figure::beside("invoke component", "µs", &[at_most(1.5)], &component),
         ])
     })
 }
@@ -50,8 +48,4 @@ async fn timed(mut call: impl AsyncFnMut() -> Result<()>) -> Result<f64> {
         call().await?;
     }
     Ok(began.elapsed().as_secs_f64() * 1e6 / f64::from(BATCH))
-}
-
-fn wasm<T>(result: wasmtime::Result<T>) -> Result<T> {
-    result.map_err(|error| anyhow::anyhow!("{error:#}"))
 }

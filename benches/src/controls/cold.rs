@@ -1,0 +1,47 @@
+//! The least a first call can cost whose native code is on disk: map the file,
+//! link, instantiate, call.
+
+use super::engine::like_the_host;
+use super::wasmtime::World;
+use std::path::Path;
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Engine, Result, Store};
+
+/// An engine that has loaded nothing yet. Like the host's it was started, and its
+/// WASI was defined, before the call.
+pub(crate) struct Cold {
+    engine: Engine,
+    linker: Linker<World>,
+}
+
+impl Cold {
+    pub(crate) fn start() -> Result<Self> {
+        let engine = like_the_host()?;
+        let mut linker = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        Ok(Self { engine, linker })
+    }
+
+    /// Native code as [`Cold::first_call`] maps it.
+    pub(crate) fn precompile(wasm: &[u8]) -> Result<Vec<u8>> {
+        like_the_host()?.precompile_component(wasm)
+    }
+
+    /// `calculate-fibonacci(10)` of the component in `native`.
+    pub(crate) async fn first_call(&self, native: &Path) -> Result<u64> {
+        let component = deserialize(&self.engine, native)?;
+        let pre = self.linker.instantiate_pre(&component)?;
+        let mut store = Store::new(&self.engine, World::new());
+        store.set_epoch_deadline(u64::MAX / 2);
+        let instance = pre.instantiate_async(&mut store).await?;
+        let func = instance.get_typed_func::<(u32,), (u64,)>(&mut store, "calculate-fibonacci")?;
+        Ok(func.call_async(&mut store, (10,)).await?.0)
+    }
+}
+
+#[expect(unsafe_code, reason = "mapping our own native code is what the host is measured against")]
+fn deserialize(engine: &Engine, native: &Path) -> Result<Component> {
+    // SAFETY: the file is in this process's own temporary directory, holds what
+    // `Cold::precompile` just made, and nobody writes to it again.
+    unsafe { Component::deserialize_file(engine, native) }
+}

@@ -1,0 +1,100 @@
+//! A host's executions in this process.
+
+use crate::guests;
+use anyhow::{Result, bail, ensure};
+use pilum_execution::{ArtifactLabels, Invocation, Mode, Reply, Target, TaskSpec};
+use pilum_host::wiring::{self, HostExecutions};
+use pilum_types::{
+    ArtifactSource, FunctionName, Output, Parameter, State, TaskId, TaskName, TenantId, Value,
+};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long what ends may take to let go of the data directory.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// The host's executions, in this process.
+pub(crate) struct InProcess {
+    executions: Arc<HostExecutions>,
+}
+
+/// A call of one function with numbers, and what it must return.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call {
+    function: &'static str,
+    parameters: &'static [(&'static str, i64)],
+    expected: i64,
+}
+
+pub(crate) const ADD: Call = Call { function: "add", parameters: &[("a", 2), ("b", 40)], expected: 42 };
+pub(crate) const FIBONACCI: Call =
+    Call { function: "calculate-fibonacci", parameters: &[("n", 10)], expected: 55 };
+
+impl InProcess {
+    /// Starts over `data`, with the built guests and `root` to take artifacts from.
+    pub(crate) fn start(data: &Path, root: Option<PathBuf>) -> Result<Self> {
+        let mut config = pilum_host::config::Config::default();
+        config.storage.data_dir = data.to_owned();
+        config.artifacts.roots = vec![guests::folder()?];
+        config.artifacts.roots.extend(root);
+        Ok(Self { executions: wiring::executions(&config)? })
+    }
+
+    /// Calls a function of a new task.
+    pub(crate) async fn register(&self, name: &str, source: ArtifactSource, call: Call) -> Result<TaskId> {
+        let spec = TaskSpec {
+            name: TaskName::parse(name)?,
+            description: String::new(),
+            source,
+            artifact: ArtifactLabels::default(),
+            metadata: Vec::new(),
+        };
+        self.run(Target::New(spec), call).await
+    }
+
+    /// Calls a function of a registered task.
+    pub(crate) async fn call(&self, task: &TaskId, call: Call) -> Result<()> {
+        self.run(Target::Existing { id: task.clone(), otherwise: None }, call).await.map(drop)
+    }
+
+    /// Ends, so that another may start over the same data.
+    pub(crate) async fn end(self) {
+        self.executions.drain(DRAIN_MAX).await;
+    }
+
+    async fn run(&self, target: Target, call: Call) -> Result<TaskId> {
+        let Reply::Finished(execution) = self.executions.invoke(invocation(target, call)?).await? else {
+            bail!("not finished")
+        };
+        ensure!(execution.state == State::Completed, "{execution:?}");
+        let result = execution.outcome.as_ref().map(|outcome| &outcome.result);
+        let right = match result {
+            Some(Ok(Output::Typed(Value::Signed(n)))) => *n == call.expected,
+            Some(Ok(Output::Typed(Value::Unsigned(n)))) => i64::try_from(*n) == Ok(call.expected),
+            _ => false,
+        };
+        ensure!(right, "{result:?}");
+        Ok(execution.task_id.clone())
+    }
+}
+
+fn invocation(target: Target, call: Call) -> Result<Invocation> {
+    let parameters = call.parameters.iter().map(|(name, n)| Parameter {
+        name: (*name).to_owned(),
+        type_name: String::new(),
+        value: Value::Signed(*n),
+    });
+    Ok(Invocation {
+        tenant: TenantId::default(),
+        target,
+        function: FunctionName::parse(call.function)?,
+        parameters: parameters.collect(),
+        mode: Mode::Sync,
+        execution_id: None,
+        timeout: None,
+        max_retries: None,
+        environment: Arc::from([]),
+        force_new_instance: false,
+    })
+}

@@ -1,0 +1,56 @@
+//! cancel: the time from CancelExecution with `force` to the answer that the
+//! execution is CANCELLED, against the round trip of a question to an idle host.
+//!
+//! 200 of each a round: the percentile is the third worst.
+
+use crate::measure::{Figure, Plan, percentile};
+use crate::server::Server;
+use crate::target::at_most_added;
+use crate::wire::{Client, Function, cancel, connect, started, status};
+use anyhow::{Result, ensure};
+use std::time::Instant;
+
+/// Cancellations, and round trips, in a round.
+const SAMPLES: usize = 200;
+
+pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
+    super::block_on(async {
+        let host = Server::host()?;
+        let mut client = connect(&host.grpc).await?;
+        let mut figures = Vec::new();
+        for (kind, guest) in [("a loop", "hostile_spin.wasm"), ("a host call", "hostile_sleep.wasm")] {
+            let function = Function::command(guest)?;
+            let task = guest.trim_end_matches(".wasm");
+            let mut rounds = Vec::new();
+            for _ in 0..plan.rounds {
+                let ours = cancelled_p99_ms(&mut client, &function, task).await?;
+                rounds.push((ours, round_trip_p99_ms(&mut client).await?));
+            }
+            let name = format!("cancel in {kind}, p99");
+            figures.push(Figure::beside(name, "ms", &[at_most_added(3.0)], &rounds));
+        }
+        Ok(figures)
+    })
+}
+
+async fn cancelled_p99_ms(client: &mut Client, function: &Function, task: &str) -> Result<f64> {
+    let mut latencies_ms = Vec::with_capacity(SAMPLES);
+    for _ in 0..SAMPLES {
+        let id = started(client, function, task).await?;
+        let asked = Instant::now();
+        // Answered once it has ended.
+        cancel(client, id).await?;
+        latencies_ms.push(asked.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(percentile(&mut latencies_ms, 0.99))
+}
+
+async fn round_trip_p99_ms(client: &mut Client) -> Result<f64> {
+    let mut latencies_ms = Vec::with_capacity(SAMPLES);
+    for _ in 0..SAMPLES {
+        let asked = Instant::now();
+        ensure!(!status(client, "no-such-execution").await?.found, "there is none");
+        latencies_ms.push(asked.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(percentile(&mut latencies_ms, 0.99))
+}

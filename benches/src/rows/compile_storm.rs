@@ -1,0 +1,69 @@
+//! compile_storm: how long a call of `add` takes while other clients register
+//! large components that were never seen, against the same call alone for as long.
+//!
+//! The components are copies of the largest that `make guests` builds, 201 KB,
+//! each with a digest of its own. One caller sends at most 500 calls a second,
+//! one at a time; compiling takes seconds, so a percentile is over some hundreds.
+
+use crate::guests::{LARGE_COMPONENT, Variants};
+use crate::load::{Loop, paced};
+use crate::measure::{Figure, Plan, percentile};
+use crate::server::{Server, Setup};
+use crate::target::at_most;
+use crate::wire::{Client, Function, connect, invoke};
+use anyhow::{Context, Result};
+use pilum_proto::spearlet::{ExecutionMode, InvokeFunctionRequest};
+use std::time::{Duration, Instant};
+
+/// Components registered at once.
+const STORM: usize = 20;
+
+pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
+    super::block_on(async {
+        let mut variants = Variants::of(LARGE_COMPONENT)?;
+        let host = Server::host_with(&Setup { root: Some(variants.root()), ..Setup::default() })?;
+        let mut client = connect(&host.grpc).await?;
+        let request = Function::add()?.registered(&mut client, "add").await?;
+        let others = Loop::connect(&host.grpc, STORM).await?;
+        let mut rounds = Vec::new();
+        for round in 0..plan.rounds {
+            let storm = storm_of(&mut variants, round)?;
+            let register = async {
+                let began = Instant::now();
+                let all = others.each(0..STORM, async |client, number| {
+                    let request = storm.get(number).context("one request a component")?;
+                    invoke(client, request).await.map(drop)
+                });
+                all.await.map(|_| began.elapsed())
+            };
+            let (stormy, lasted) = p99_us(&mut client, &request, register).await?;
+            let rest = async {
+                tokio::time::sleep(lasted).await;
+                Ok(lasted)
+            };
+            let (calm, _) = p99_us(&mut client, &request, rest).await?;
+            rounds.push((stormy, calm));
+        }
+        let name = format!("compile_storm, p99 beside {STORM} first compiles of 201 KB");
+        Ok(vec![Figure::beside(name, "µs", &[at_most(2.0)], &rounds)])
+    })
+}
+
+/// Calls that register as many components nobody has seen.
+fn storm_of(variants: &mut Variants, round: u32) -> Result<Vec<InvokeFunctionRequest>> {
+    let mut requests = Vec::with_capacity(STORM);
+    for number in 0..STORM {
+        let function = Function::keywords(variants.next()?.0);
+        requests.push(function.new_task(&format!("storm-{round}-{number}"), ExecutionMode::Sync));
+    }
+    Ok(requests)
+}
+
+async fn p99_us(
+    client: &mut Client,
+    request: &InvokeFunctionRequest,
+    work: impl Future<Output = Result<Duration>>,
+) -> Result<(f64, Duration)> {
+    let (mut latencies_us, lasted) = paced(async || invoke(client, request).await.map(drop), work).await?;
+    Ok((percentile(&mut latencies_us, 0.99), lasted))
+}

@@ -1,0 +1,83 @@
+//! Servers in processes of their own: the host as in production, and its control.
+
+use crate::{guests, report};
+use anyhow::{Context, Result};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// What a host is started with, beside its defaults.
+#[derive(Default)]
+pub(crate) struct Setup<'a> {
+    /// Variables of the configuration.
+    pub(crate) settings: &'a [(&'a str, &'a str)],
+    /// An artifact root besides the built guests.
+    pub(crate) root: Option<&'a Path>,
+    /// A data directory that outlives the host; otherwise it has one of its own.
+    pub(crate) data: Option<&'a Path>,
+}
+
+/// A server in a process of its own, which says where it listens.
+pub(crate) struct Server {
+    child: Child,
+    /// Where gRPC is.
+    pub(crate) grpc: String,
+    _data: TempDir,
+}
+
+impl Server {
+    /// A production host: everything on.
+    pub(crate) fn host() -> Result<Self> {
+        Self::host_with(&Setup::default())
+    }
+
+    pub(crate) fn host_with(setup: &Setup<'_>) -> Result<Self> {
+        let binary = std::env::current_exe()?.with_file_name("pilum");
+        let own = tempfile::tempdir()?;
+        let mut command = Command::new(&binary);
+        command
+            .args(["serve", "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"])
+            .arg("--data-dir")
+            .arg(setup.data.unwrap_or(own.path()))
+            .arg("--artifact-root")
+            .arg(guests::folder()?)
+            .envs(setup.settings.iter().copied())
+            .stderr(Stdio::null());
+        if let Some(root) = setup.root {
+            command.arg("--artifact-root").arg(root);
+        }
+        Self::start(command, own).with_context(|| format!("{}", binary.display()))
+    }
+
+    /// This binary as the control of what goes over gRPC.
+    pub(crate) fn control_echo() -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("control-echo");
+        Self::start(command, tempfile::tempdir()?)
+    }
+
+    /// Memory it has resident, in KiB.
+    pub(crate) fn resident_kib(&self) -> Result<f64> {
+        let status = PathBuf::from(format!("/proc/{}/status", self.child.id()));
+        let resident = report::field(&status, "VmRSS").context("no VmRSS below /proc")?;
+        Ok(resident.trim_end_matches(" kB").parse()?)
+    }
+
+    fn start(mut command: Command, data: TempDir) -> Result<Self> {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("no standard output")?).read_line(&mut line)?;
+        let grpc = line.split_whitespace().find_map(|word| word.strip_prefix("grpc="));
+        let grpc = grpc.with_context(|| format!("the server said {line:?}"))?.to_owned();
+        Ok(Self { child, grpc, _data: data })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself; there is nobody left to tell.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
