@@ -5,10 +5,12 @@
 //! noisy, and both sides of a ratio see the same noise.
 
 mod controls;
+mod growth;
 mod guests;
 mod in_process;
 mod load;
 mod measure;
+mod plot;
 mod report;
 mod rows;
 mod server;
@@ -20,7 +22,7 @@ mod wire;
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
 use report::{Machine, Report};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Measures what Pilum costs against controls.
 #[derive(Debug, Parser)]
@@ -47,6 +49,8 @@ struct Cli {
 /// Other things than the table.
 #[derive(Debug, Subcommand)]
 enum Role {
+    /// How cost grows with tasks, records and calls in flight: writes benches/plots
+    Growth,
     /// The control of what goes over gRPC: a bare tonic server with canned answers
     #[command(hide = true)]
     ControlEcho,
@@ -62,6 +66,7 @@ fn main() -> Result<()> {
     let cli = Cli::parse();
     let plan = measure::Plan { rounds: cli.rounds, seconds: cli.seconds };
     match cli.role {
+        Some(Role::Growth) => growth::run(plan, &Path::new(env!("CARGO_MANIFEST_DIR")).join("plots")),
         Some(Role::ControlEcho) => controls::echo::serve(),
         Some(Role::CompileChild { metered }) => {
             let code = pilum_engine::run_compile_child(metered);

@@ -10,7 +10,7 @@ mod grpc_sync;
 mod invoke;
 mod many_tasks;
 mod metering;
-mod status_read;
+pub(crate) mod status_read;
 
 use crate::measure::{Figure, Plan};
 use crate::report::Failure;
@@ -55,7 +55,7 @@ pub(crate) fn run(prefix: &str, plan: Plan) -> Result<(Vec<Figure>, Vec<Failure>
     Ok((figures, failures))
 }
 
-/// Runs `work` on a runtime of its own, as each row does.
-fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+/// Runs `work` on a runtime of its own, as each measurement does.
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }

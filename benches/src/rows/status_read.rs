@@ -4,7 +4,7 @@
 //!
 //! The records are in memory in this version, which keeps 100,000 that ended.
 
-use crate::load::Loop;
+use crate::load::{Loop, Measured};
 use crate::measure::{Figure, Plan, alternate};
 use crate::server::{Server, Setup};
 use crate::target::{at_least, at_most};
@@ -16,7 +16,7 @@ use std::time::Duration;
 const FEW: usize = 1_000;
 const MANY: usize = 100_000;
 /// All submissions may wait at once: what is measured comes after them.
-pub(crate) const QUEUE: (&str, &str) = ("PILUM_ASYNC_EXECUTION__MAX_QUEUE_SIZE", "1000000");
+const QUEUE: (&str, &str) = ("PILUM_ASYNC_EXECUTION__MAX_QUEUE_SIZE", "1000000");
 
 pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
     super::block_on(async {
@@ -27,14 +27,14 @@ pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
         let duration = Duration::from_secs_f64(plan.seconds);
         let beside_bare = alternate(
             plan,
-            async || calls_per_s(&few.load, &few.ids, duration).await,
-            async || calls_per_s(&bare, &few.ids, duration).await,
+            async || Ok(read(&few.load, &few.ids, duration).await?.calls_per_s),
+            async || Ok(read(&bare, &few.ids, duration).await?.calls_per_s),
         )
         .await?;
         let beside_few = alternate(
             plan,
-            async || Ok(1e6 / calls_per_s(&many.load, &many.ids, duration).await?),
-            async || Ok(1e6 / calls_per_s(&few.load, &few.ids, duration).await?),
+            async || Ok(1e6 / read(&many.load, &many.ids, duration).await?.calls_per_s),
+            async || Ok(1e6 / read(&few.load, &few.ids, duration).await?.calls_per_s),
         )
         .await?;
         Ok(vec![
@@ -45,28 +45,28 @@ pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
 }
 
 /// A host with finished records.
-struct Records {
-    load: Loop,
-    ids: Vec<String>,
-    _host: Server,
+pub(crate) struct Records {
+    pub(crate) load: Loop,
+    pub(crate) ids: Vec<String>,
+    pub(crate) host: Server,
 }
 
 impl Records {
-    async fn made(count: usize) -> Result<Self> {
+    pub(crate) async fn made(count: usize) -> Result<Self> {
         let host = Server::host_with(&Setup { settings: &[QUEUE], ..Setup::default() })?;
         let load = Loop::connect(&host.grpc, IN_FLIGHT).await?;
         let ids = finished_records(&load, &Function::add()?, count).await?;
-        Ok(Self { load, ids, _host: host })
+        Ok(Self { load, ids, host })
     }
 }
 
 /// Reads one record after the other.
-pub(crate) async fn calls_per_s(load: &Loop, ids: &[String], duration: Duration) -> Result<f64> {
-    let reads = load.run(duration, async |client, number| {
+pub(crate) async fn read(load: &Loop, ids: &[String], duration: Duration) -> Result<Measured> {
+    load.run(duration, async |client, number| {
         let id = ids.get(number % ids.len()).context("there are records")?;
         let answer = status(client, id).await?;
         ensure!(answer.found, "{id} is gone");
         Ok(())
-    });
-    Ok(reads.await?.calls_per_s)
+    })
+    .await
 }
