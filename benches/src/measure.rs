@@ -126,3 +126,35 @@ pub(crate) async fn alternate<T>(
     }
     Ok(rounds)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::{at_most, within};
+
+    fn check(rounds: &[(f64, f64)], target: &[Bound], expect: Option<bool>) {
+        assert_eq!(Figure::beside("figure", "ms", target, rounds).met, expect, "{rounds:?}");
+    }
+
+    #[test]
+    fn a_target_is_met_when_more_than_half_of_the_rounds_keep_it() {
+        check(&[(1.0, 1.0), (2.0, 1.0), (9.0, 1.0)], &[at_most(2.0)], Some(true));
+        check(&[(1.0, 1.0), (3.0, 1.0), (9.0, 1.0)], &[at_most(2.0)], Some(false));
+        check(&[(1.0, 1.0), (3.0, 1.0)], &[at_most(2.0)], Some(false));
+        check(&[(1.0, 1.0)], &[at_most(2.0), within(0.5)], Some(false));
+        check(&[(1.0, 1.0)], &[], None);
+    }
+
+    #[test]
+    fn a_figure_alone_meets_absolute_bounds_only() {
+        assert_eq!(Figure::alone("figure", "ms", &[within(2.0)], &[1.0]).met, Some(true));
+        assert_eq!(Figure::alone("figure", "ms", &[at_most(2.0)], &[1.0]).met, Some(false));
+    }
+
+    #[test]
+    fn percentiles_are_of_the_values() {
+        let mut values: Vec<f64> = (0..100).rev().map(f64::from).collect();
+        assert_eq!((median(&mut values), percentile(&mut values, 0.99)), (50.0, 99.0));
+        assert!(percentile(&mut [], 0.5).is_nan());
+    }
+}

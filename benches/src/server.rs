@@ -47,14 +47,14 @@ impl Server {
         if let Some(root) = setup.root {
             command.arg("--artifact-root").arg(root);
         }
-        Self::start(command, own).with_context(|| format!("{}", binary.display()))
+        Self::start(command, own).context("the host")
     }
 
     /// This binary as the control of what goes over gRPC.
     pub(crate) fn control_echo() -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("control-echo");
-        Self::start(command, tempfile::tempdir()?)
+        Self::start(command, tempfile::tempdir()?).context("the control")
     }
 
     /// Memory it has resident, in KiB.
@@ -69,7 +69,9 @@ impl Server {
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("no standard output")?).read_line(&mut line)?;
         let grpc = line.split_whitespace().find_map(|word| word.strip_prefix("grpc="));
-        let grpc = grpc.with_context(|| format!("the server said {line:?}"))?.to_owned();
+        let grpc = grpc
+            .with_context(|| format!("it said {line:?} where it should say where it listens"))?
+            .to_owned();
         Ok(Self { child, grpc, _data: data })
     }
 }

@@ -71,3 +71,61 @@ fn shown(spread: Spread) -> String {
 fn number(n: f64) -> String {
     if n.abs() >= 1000.0 { format!("{n:.0}") } else { format!("{n:.2}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::Plan;
+    use crate::report::{Failure, Machine};
+    use crate::target::{at_most, at_most_added, within};
+
+    fn report() -> Report {
+        let rounds = [(7.0, 3.0), (8.0, 4.0), (9.0, 3.0)];
+        Report {
+            commit: Some("0123456789ab".to_owned()),
+            machine: Machine { cores: 2, processor: None, memory_mib: Some(24_105), kernel: None },
+            plan: Plan { rounds: 5, seconds: 0.5 },
+            figures: vec![
+                Figure::beside("core", "µs", &[at_most(2.0), at_most_added(5.0)], &rounds),
+                Figure::alone("task", "KiB", &[within(64.0)], &[0.7]),
+                Figure::beside("fuel", "ms", &[], &rounds),
+            ],
+            failures: vec![Failure { row: "stream", reason: "no server".to_owned() }],
+        }
+    }
+
+    #[test]
+    fn every_kind_of_line() {
+        insta::assert_snapshot!(markdown(&report()), @"
+        | figure | unit | pilum (min–max) | control (min–max) | ratio (min–max) | target | met |
+        |---|---|---|---|---|---|---|
+        | core | µs | 8.00 (7.00–9.00) | 3.00 (3.00–4.00) | 2.33 (2.00–3.00); +4.00 | ≤ 2 × and ≤ +5 µs | NO |
+        | task | KiB | 0.70 (0.70–0.70) | — | — | ≤ 64 KiB | yes |
+        | fuel | ms | 8.00 (7.00–9.00) | 3.00 (3.00–4.00) | 2.33 (2.00–3.00) | reported | — |
+
+        `stream` could not be measured: no server
+        ");
+    }
+
+    #[test]
+    fn only_what_stands_between_the_marks_is_rewritten() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("RESULTS.md");
+        std::fs::write(&file, format!("before\n{BEGIN}\nold\n{END}\nafter\n"))?;
+        keep(&report(), &file)?;
+        let once = std::fs::read_to_string(&file)?;
+        keep(&report(), &file)?;
+        assert_eq!(once, std::fs::read_to_string(&file)?, "and the same way each time");
+        assert!(
+            once.starts_with("before\n") && once.ends_with("\nafter\n") && !once.contains("old"),
+            "{once}"
+        );
+        assert!(
+            once.contains("- commit: 0123456789ab, release profile\n- machine: 2 cores, 24 GiB; "),
+            "{once}"
+        );
+        std::fs::write(&file, "no marks")?;
+        assert!(keep(&report(), &file).is_err());
+        Ok(())
+    }
+}
