@@ -50,6 +50,7 @@ fn answer() -> InvokeFunctionResponse {
 fn status() -> wire::GetExecutionStatusResponse {
     wire::GetExecutionStatusResponse {
         found: true,
+        message: "completed".to_owned(),
         result: Some(result()),
         ..wire::GetExecutionStatusResponse::default()
     }
