@@ -16,7 +16,7 @@ use pilum_types::{
 };
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 use wasmtime::component::{ComponentExportIndex, Func as ComponentFunc, InstancePre as ComponentPre, Val};
 use wasmtime::{
@@ -72,7 +72,7 @@ pub(crate) async fn run(
     let arrived = Instant::now();
     let limits = context.limits;
     let deadline = arrived + limits.timeout;
-    let Ok(Ok(_slot)) = timeout_at(deadline, slots.acquire()).await else {
+    let Some(_slot) = slot(slots, deadline).await else {
         return refused(arrived, failure::deadline(&limits));
     };
     let _running = ticker.run();
@@ -122,6 +122,14 @@ pub(crate) async fn run(
         },
         log: written.log,
         instance: Some(new_instance_id()),
+    }
+}
+
+/// A slot, at once or by `deadline`.
+async fn slot(slots: &Semaphore, deadline: Instant) -> Option<SemaphorePermit<'_>> {
+    match slots.try_acquire() {
+        Ok(slot) => Some(slot),
+        Err(_taken) => timeout_at(deadline, slots.acquire()).await.ok()?.ok(),
     }
 }
 

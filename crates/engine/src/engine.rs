@@ -144,8 +144,8 @@ impl Engine {
     }
 
     /// Runs a call to its end within its limits. Dropping the future stops the guest.
-    pub async fn run(&self, call: BoundCall, context: CallContext) -> Outcome {
-        call::run(&self.wasmtime, &self.ticker, &self.slots, call, context).await
+    pub fn run(&self, call: BoundCall, context: CallContext) -> impl Future<Output = Outcome> + Send {
+        call::run(&self.wasmtime, &self.ticker, &self.slots, call, context)
     }
 
     async fn prepare_digest(&self, digest: Digest, origin: Origin<'_>) -> Result<Arc<Code>, EngineError> {

@@ -1,7 +1,7 @@
 //! The asynchronous door: a call is accepted into the store and answered.
 
 use crate::core::Core;
-use crate::registry::TaskEntry;
+use crate::task_entry::TaskEntry;
 use crate::{Accepted, Invocation, Refusal, Reply, Runtime, Store, Submission, estimate, ids};
 use pilum_types::FunctionName;
 use std::sync::Arc;
@@ -82,7 +82,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
     /// of this code.
     fn estimate(
         &self,
-        entry: &TaskEntry,
+        entry: &TaskEntry<R::Prepared>,
         function: &FunctionName,
         ahead: usize,
         preparation: Duration,

@@ -1,8 +1,8 @@
 //! Cancelling executions, and deleting tasks with theirs.
 
 use crate::core::Core;
-use crate::registry::TaskEntry;
 use crate::sync_run::SyncRun;
+use crate::task_entry::TaskEntry;
 use crate::{CancelFound, Cancelled, Deleted, ListQuery, Refusal, Runtime, Store};
 use futures::StreamExt as _;
 use pilum_types::{ExecutionId, State, TaskId, TenantId};
@@ -106,7 +106,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
     }
 
     /// Cancels everything of a task that waits or runs.
-    async fn cancel_all(&self, entry: &TaskEntry) -> Result<(), Refusal> {
+    async fn cancel_all(&self, entry: &TaskEntry<R::Prepared>) -> Result<(), Refusal> {
         let runs = self.running_sync(entry);
         for run in &runs {
             run.handle.cancel(TASK_DELETED);
@@ -133,12 +133,12 @@ impl<R: Runtime, S: Store> Core<R, S> {
         Ok(())
     }
 
-    fn running_sync(&self, entry: &TaskEntry) -> Vec<Arc<SyncRun>> {
+    fn running_sync(&self, entry: &TaskEntry<R::Prepared>) -> Vec<Arc<SyncRun>> {
         let task = &entry.task;
-        self.ledger.running(|run| run.key.0 == task.tenant && run.task_id == task.id)
+        self.ledger.running(|run| run.key.tenant == task.tenant && run.task_id == task.id)
     }
 
-    async fn active_async(&self, entry: &TaskEntry) -> Result<Vec<ExecutionId>, Refusal> {
+    async fn active_async(&self, entry: &TaskEntry<R::Prepared>) -> Result<Vec<ExecutionId>, Refusal> {
         let mut ids = Vec::new();
         for state in [State::Running, State::Pending] {
             let mut query = ListQuery {

@@ -4,8 +4,9 @@ use crate::alarm::Alarm;
 use crate::estimate::{self, Mean};
 use crate::handle::Handles;
 use crate::ledger::Ledger;
-use crate::registry::{Registry, TaskEntry};
+use crate::registry::Registry;
 use crate::stats::{Calls, Counters};
+use crate::task_entry::TaskEntry;
 use crate::{Clock, Invocation, Mode, Refusal, RunContext, Runtime, Settings, Store, StoreError};
 use futures::FutureExt as _;
 use pilum_types::{CallLimits, Failure, FailureCode, FunctionName, Outcome, Receipt, State, TenantId};
@@ -23,12 +24,12 @@ const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
 
 /// Everything executions live in.
 #[derive(Debug)]
-pub(crate) struct Core<R, S> {
+pub(crate) struct Core<R: Runtime, S> {
     pub(crate) runtime: R,
     pub(crate) store: S,
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
-    pub(crate) tasks: Registry,
+    pub(crate) tasks: Registry<R::Prepared>,
     pub(crate) ledger: Ledger,
     /// One permit per synchronous call that may run. Closed by the drain, which
     /// turns away those that wait and those to come.
@@ -143,25 +144,16 @@ impl<R: Runtime, S: Store> Core<R, S> {
     }
 
     /// Runs one attempt. A panic below becomes its failure.
-    pub(crate) async fn run(&self, call: R::Call, context: RunContext) -> Outcome {
-        let run = self.unwinding(async move { self.runtime.run(call, context).await });
-        run.await.unwrap_or_else(|_panic| {
-            failed(Failure::new(FailureCode::HostError, "the host failed while it ran the call"))
-        })
-    }
-
-    /// Runs `future` to its end, or to a panic, whose text it logs and returns.
-    pub(crate) async fn unwinding<T>(&self, future: impl Future<Output = T>) -> Result<T, String> {
-        // What is shared is behind locks that bear a panic, see `lock.rs`.
-        AssertUnwindSafe(future).catch_unwind().await.map_err(|panic| {
-            let text = panic_text(&*panic).to_owned();
-            tracing::error!(panic = text, "the host panicked");
-            text
+    pub(crate) fn run(&self, call: R::Call, context: RunContext) -> impl Future<Output = Outcome> {
+        unwinding(self.runtime.run(call, context)).map(|ran| {
+            ran.unwrap_or_else(|_panic| {
+                failed(Failure::new(FailureCode::HostError, "the host failed while it ran the call"))
+            })
         })
     }
 
     /// Learns from an attempt that ran to its own end.
-    pub(crate) fn learn(&self, entry: &TaskEntry, function: &FunctionName, took: Duration) {
+    pub(crate) fn learn(&self, entry: &TaskEntry<R::Prepared>, function: &FunctionName, took: Duration) {
         self.mean.record(took);
         entry.runs.record(function, took);
     }
@@ -169,7 +161,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
     /// Counts an execution that ended.
     pub(crate) fn count_ended(
         &self,
-        entry: Option<&TaskEntry>,
+        entry: Option<&TaskEntry<R::Prepared>>,
         tenant: &TenantId,
         function: &FunctionName,
         state: State,
@@ -181,6 +173,19 @@ impl<R: Runtime, S: Store> Core<R, S> {
             entry.count_ended(state, at);
         }
     }
+}
+
+/// Runs `future` to its end, or to a panic, whose text it logs and returns. No
+/// `async fn`, as that would hold `future` twice: as it was given, and as it runs.
+pub(crate) fn unwinding<T>(future: impl Future<Output = T>) -> impl Future<Output = Result<T, String>> {
+    // What is shared is behind locks that bear a panic, see `lock.rs`.
+    AssertUnwindSafe(future).catch_unwind().map(|ended| {
+        ended.map_err(|panic| {
+            let text = panic_text(&*panic).to_owned();
+            tracing::error!(panic = text, "the host panicked");
+            text
+        })
+    })
 }
 
 /// An outcome of nothing but a failure.

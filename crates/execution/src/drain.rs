@@ -41,7 +41,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
     }
 }
 
-impl<R, S> Core<R, S> {
+impl<R: Runtime, S> Core<R, S> {
     /// Stops everything at once, without waiting for it.
     pub(crate) fn shut(&self) {
         self.slots.close();

@@ -1,8 +1,8 @@
 //! How long runs take, learnt from those that ended.
 
 use crate::lock::{read, write};
+use hashbrown::HashMap;
 use pilum_types::FunctionName;
-use std::collections::HashMap;
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! The face of this crate: everything the gateway can ask for.
 
-use crate::core::Core;
+use crate::core::{Core, unwinding};
 use crate::{Execution, Invocation, ListQuery, Mode, Refusal, Runtime, Settings, Stats, Store, Task};
 use pilum_types::{ExecutionId, State, TaskId, TenantId};
 use std::sync::Arc;
@@ -68,7 +68,7 @@ pub struct TaskView {
 
 /// Tasks and executions of all tenants.
 #[derive(Debug)]
-pub struct Executions<R, S> {
+pub struct Executions<R: Runtime, S> {
     pub(crate) core: Arc<Core<R, S>>,
 }
 
@@ -92,7 +92,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
     /// When the request does not become an execution. Nothing is created then.
     pub async fn invoke(&self, invocation: Invocation) -> Result<Reply, Refusal> {
         let core = &self.core;
-        let reply = core.unwinding(async move {
+        let reply = unwinding(async move {
             match invocation.mode {
                 _ if core.is_draining() => Err(Refusal::Draining),
                 Mode::Sync => core.invoke_sync(invocation).await,
@@ -205,7 +205,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
     }
 }
 
-impl<R, S> Drop for Executions<R, S> {
+impl<R: Runtime, S> Drop for Executions<R, S> {
     /// What was spawned goes too; what it ran is handed back to the store.
     fn drop(&mut self) {
         self.core.shut();

@@ -3,9 +3,9 @@
 
 use crate::core::{Core, cancelled};
 use crate::estimate;
-use crate::ledger::IdClaim;
-use crate::registry::TaskEntry;
+use crate::ledger::{IdClaim, Key};
 use crate::sync_run::SyncRun;
+use crate::task_entry::TaskEntry;
 use crate::{Execution, Refusal, Reply, Runtime, Store, weight};
 use pilum_types::Outcome;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const REPEAT_GRACE: Duration = Duration::from_secs(1);
 pub(crate) struct Flight<'a, R: Runtime, S: Store> {
     pub(crate) core: &'a Core<R, S>,
     pub(crate) run: Arc<SyncRun>,
-    entry: Arc<TaskEntry>,
+    entry: Arc<TaskEntry<R::Prepared>>,
     phase: Phase<'a>,
 }
 
@@ -54,14 +54,14 @@ struct Admitted<'a> {
 }
 
 impl<'a, R: Runtime, S: Store> Flight<'a, R, S> {
-    pub(crate) fn new(core: &'a Core<R, S>, entry: Arc<TaskEntry>, run: SyncRun) -> Self {
+    pub(crate) fn new(core: &'a Core<R, S>, entry: Arc<TaskEntry<R::Prepared>>, run: SyncRun) -> Self {
         Self { core, run: Arc::new(run), entry, phase: Phase::New }
     }
 
     /// Claims the id its caller brought. A reply is that of the execution which
     /// has the id already, for the same request; `wait` is the call's timeout.
     pub(crate) async fn claim(&mut self, wait: Duration) -> Result<Option<Reply>, Refusal> {
-        let (tenant, id) = &self.run.key;
+        let Key { tenant, id, .. } = &self.run.key;
         let exists = || Refusal::ExecutionExists { id: id.as_str().to_owned() };
         let until = Instant::now() + self.core.settings.sync.slot_wait + wait + REPEAT_GRACE;
         loop {

@@ -4,12 +4,13 @@
 use crate::lock::lock;
 use crate::sync_run::SyncRun;
 use crate::{Execution, ListQuery};
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry as TableEntry;
 use pilum_types::{ExecutionId, TaskId, TenantId};
-use std::collections::hash_map::Entry as MapEntry;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 /// Parts with a lock each, so that calls on all cores seldom meet. A few times
@@ -21,14 +22,19 @@ const ENDED_MAX: usize = 10_000;
 const ENDED_MAX_BYTES: usize = 64 << 20;
 
 /// Whose execution, and which.
-pub(crate) type Key = (TenantId, ExecutionId);
+#[derive(Debug, Clone)]
+pub(crate) struct Key {
+    pub(crate) tenant: TenantId,
+    pub(crate) id: ExecutionId,
+    /// Of both, made once: a call is put in, counted as ended and evicted by it.
+    hash: u64,
+}
 
 /// The synchronous executions that run, and those that ended lately. Those that
 /// run are never evicted; they are as many as there are slots.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     shards: [Mutex<Shard>; SHARDS],
-    hasher: RandomState,
     /// Of all ended executions.
     bytes: AtomicUsize,
     bounds: Bounds,
@@ -46,7 +52,7 @@ struct Bounds {
 
 #[derive(Debug, Default)]
 struct Shard {
-    entries: HashMap<Key, Entry>,
+    entries: HashTable<Entry>,
     /// In the order in which they ended.
     ended: VecDeque<Ended>,
 }
@@ -54,14 +60,14 @@ struct Shard {
 #[derive(Debug)]
 enum Entry {
     /// So many asynchronous submissions are being accepted under this id.
-    Accepting(usize),
+    Accepting(Key, usize),
     /// A synchronous call has this id.
     Run(Arc<SyncRun>),
 }
 
 #[derive(Debug)]
 struct Ended {
-    key: Key,
+    run: Arc<SyncRun>,
     at: SystemTime,
     bytes: usize,
 }
@@ -94,19 +100,19 @@ impl Ledger {
     /// Puts in a run under an id that was just made.
     pub(crate) fn insert(&self, run: Arc<SyncRun>) {
         let mut shard = self.shard(&run.key);
-        shard.entries.insert(run.key.clone(), Entry::Run(run));
+        shard.entries.insert_unique(run.key.hash, Entry::Run(run), Entry::hash);
     }
 
     /// Puts in a run under an id that its caller brought.
     pub(crate) fn claim(&self, run: &Arc<SyncRun>) -> IdClaim {
         let mut shard = self.shard(&run.key);
-        match shard.entries.entry(run.key.clone()) {
-            MapEntry::Vacant(vacant) => {
+        match shard.entry(&run.key) {
+            TableEntry::Vacant(vacant) => {
                 vacant.insert(Entry::Run(Arc::clone(run)));
                 IdClaim::Claimed
             }
-            MapEntry::Occupied(occupied) => match occupied.get() {
-                Entry::Accepting(_) => IdClaim::Accepting,
+            TableEntry::Occupied(occupied) => match occupied.get() {
+                Entry::Accepting(..) => IdClaim::Accepting,
                 Entry::Run(other) => IdClaim::Taken(Arc::clone(other)),
             },
         }
@@ -114,52 +120,52 @@ impl Ledger {
 
     /// Gives back an id whose call was not admitted.
     pub(crate) fn release(&self, run: &SyncRun) {
-        self.shard(&run.key).entries.remove(&run.key);
+        self.shard(&run.key).remove(&run.key);
     }
 
     /// Keeps an id for an asynchronous submission; `None` if a synchronous call
     /// has it. Several submissions may keep the same: the store tells them apart.
     pub(crate) fn accepting(&self, tenant: &TenantId, id: &ExecutionId) -> Option<Accepting<'_>> {
-        let key = (tenant.clone(), id.clone());
-        match self.shard(&key).entries.entry(key.clone()).or_insert(Entry::Accepting(0)) {
+        let key = Key::new(tenant.clone(), id.clone());
+        match self.shard(&key).entry(&key).or_insert(Entry::Accepting(key.clone(), 0)).get_mut() {
             Entry::Run(_) => return None,
-            Entry::Accepting(submissions) => *submissions += 1,
+            Entry::Accepting(_, submissions) => *submissions += 1,
         }
         Some(Accepting { ledger: self, key })
     }
 
     /// Counts a run among those that ended, and evicts what is too much then.
-    pub(crate) fn ended(&self, run: &SyncRun, at: SystemTime, bytes: usize) {
+    pub(crate) fn ended(&self, run: &Arc<SyncRun>, at: SystemTime, bytes: usize) {
         let evicted = {
             let mut shard = self.shard(&run.key);
-            shard.ended.push_back(Ended { key: run.key.clone(), at, bytes });
+            shard.ended.push_back(Ended { run: Arc::clone(run), at, bytes });
             if shard.ended.len() > self.bounds.per_shard { shard.evict_oldest() } else { None }
         };
         let mut total = self.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        if let Some((_, bytes)) = evicted {
-            total = self.forget_bytes(bytes);
+        if let Some(evicted) = evicted {
+            total = self.forget_bytes(evicted.bytes);
         }
         if total > self.bounds.bytes {
-            self.evict_bytes(self.place(&run.key));
+            self.evict_bytes(run.key.place());
         }
     }
 
     /// The run with this id.
     pub(crate) fn get(&self, tenant: &TenantId, id: &ExecutionId) -> Option<Arc<SyncRun>> {
-        let key = (tenant.clone(), id.clone());
-        match self.shard(&key).entries.get(&key)? {
+        let key = Key::new(tenant.clone(), id.clone());
+        match self.shard(&key).get(&key)? {
             Entry::Run(run) => Some(Arc::clone(run)),
-            Entry::Accepting(_) => None,
+            Entry::Accepting(..) => None,
         }
     }
 
     /// A tenant's executions in ascending order of id.
     pub(crate) fn list(&self, tenant: &TenantId, query: &ListQuery) -> Vec<Arc<Execution>> {
         let mut found: BTreeMap<ExecutionId, Arc<Execution>> = BTreeMap::new();
-        for run in self.runs(|run| run.key.0 == *tenant && query.admits(&run.key.1, &run.task_id)) {
+        for run in self.runs(|run| run.key.tenant == *tenant && query.admits(&run.key.id, &run.task_id)) {
             let Some(execution) = run.view() else { continue };
             if query.state.is_none_or(|state| execution.state == state) {
-                found.insert(run.key.1.clone(), execution);
+                found.insert(run.key.id.clone(), execution);
             }
             if found.len() > query.limit {
                 found.pop_last();
@@ -176,15 +182,13 @@ impl Ledger {
     /// Forgets a task's executions that have ended; returns how many.
     pub(crate) fn forget_task(&self, tenant: &TenantId, task_id: &TaskId) -> usize {
         self.forget(|shard| {
-            let Shard { entries, ended } = shard;
-            let mut forgotten = Vec::new();
-            ended.retain(|old| {
-                let ours = old.key.0 == *tenant && entries.get(&old.key).is_some_and(|e| e.is_of(task_id));
-                if ours && let Some(entry) = entries.remove(&old.key) {
-                    forgotten.push((entry, old.bytes));
-                }
-                !ours
-            });
+            let ours = |old: &Ended| old.run.key.tenant == *tenant && old.run.task_id == *task_id;
+            let (forgotten, kept): (VecDeque<_>, _) =
+                std::mem::take(&mut shard.ended).into_iter().partition(ours);
+            shard.ended = kept;
+            for old in &forgotten {
+                shard.remove(&old.run.key);
+            }
             forgotten
         })
     }
@@ -192,7 +196,7 @@ impl Ledger {
     /// Forgets what ended before `before`.
     pub(crate) fn expire(&self, before: SystemTime) {
         self.forget(|shard| {
-            let mut forgotten = Vec::new();
+            let mut forgotten = VecDeque::new();
             while shard.ended.front().is_some_and(|oldest| oldest.at < before) {
                 forgotten.extend(shard.evict_oldest());
             }
@@ -201,23 +205,19 @@ impl Ledger {
     }
 
     fn bounded(bounds: Bounds) -> Self {
-        Self { shards: Default::default(), hasher: RandomState::new(), bytes: AtomicUsize::new(0), bounds }
-    }
-
-    fn place(&self, key: &Key) -> usize {
-        self.hasher.hash_one(key) as usize % SHARDS
+        Self { shards: Default::default(), bytes: AtomicUsize::new(0), bounds }
     }
 
     #[expect(clippy::indexing_slicing, reason = "a remainder of the array's own length")]
     fn shard(&self, key: &Key) -> MutexGuard<'_, Shard> {
-        lock(&self.shards[self.place(key)])
+        lock(&self.shards[key.place()])
     }
 
     /// All runs that `wanted` picks. Each shard is locked for the look-up only.
     fn runs(&self, wanted: impl Fn(&SyncRun) -> bool) -> Vec<Arc<SyncRun>> {
         let mut runs = Vec::new();
         for shard in &self.shards {
-            for entry in lock(shard).entries.values() {
+            for entry in &lock(shard).entries {
                 if let Entry::Run(run) = entry
                     && wanted(run)
                 {
@@ -229,12 +229,12 @@ impl Ledger {
     }
 
     /// Takes entries out of every shard; what they hold is freed outside the locks.
-    fn forget(&self, out_of: impl Fn(&mut Shard) -> Vec<(Entry, usize)>) -> usize {
+    fn forget(&self, out_of: impl Fn(&mut Shard) -> VecDeque<Ended>) -> usize {
         let mut count = 0;
         for shard in &self.shards {
             let forgotten = out_of(&mut lock(shard));
             count += forgotten.len();
-            self.forget_bytes(forgotten.iter().map(|(_, bytes)| bytes).sum());
+            self.forget_bytes(forgotten.iter().map(|old| old.bytes).sum());
         }
         count
     }
@@ -270,34 +270,73 @@ impl Ledger {
             let mut shard = lock(shard);
             if shard.ended.len() > keep { shard.evict_oldest() } else { None }
         };
-        if let Some((_, bytes)) = &evicted {
-            self.forget_bytes(*bytes);
+        if let Some(evicted) = &evicted {
+            self.forget_bytes(evicted.bytes);
         }
         evicted.is_some()
     }
 }
 
+impl Key {
+    pub(crate) fn new(tenant: TenantId, id: ExecutionId) -> Self {
+        /// Keyed, since clients choose ids.
+        static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        let hash = HASHER.hash_one((&tenant, &id));
+        Self { tenant, id, hash }
+    }
+
+    /// The shard. Bits that the shards' own tables do not go by.
+    fn place(&self) -> usize {
+        (self.hash >> 32) as usize % SHARDS
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash && self.id == other.id && self.tenant == other.tenant
+    }
+}
+
 impl Shard {
-    fn evict_oldest(&mut self) -> Option<(Entry, usize)> {
+    fn get(&self, key: &Key) -> Option<&Entry> {
+        self.entries.find(key.hash, |entry| entry.key() == key)
+    }
+
+    fn entry(&mut self, key: &Key) -> TableEntry<'_, Entry> {
+        self.entries.entry(key.hash, |entry| entry.key() == key, Entry::hash)
+    }
+
+    fn remove(&mut self, key: &Key) {
+        if let Ok(entry) = self.entries.find_entry(key.hash, |entry| entry.key() == key) {
+            entry.remove();
+        }
+    }
+
+    fn evict_oldest(&mut self) -> Option<Ended> {
         let oldest = self.ended.pop_front()?;
-        self.entries.remove(&oldest.key).map(|entry| (entry, oldest.bytes))
+        self.remove(&oldest.run.key);
+        Some(oldest)
     }
 }
 
 impl Entry {
-    fn is_of(&self, task_id: &TaskId) -> bool {
+    fn key(&self) -> &Key {
         match self {
-            Self::Run(run) => run.task_id == *task_id,
-            Self::Accepting(_) => false,
+            Self::Run(run) => &run.key,
+            Self::Accepting(key, _) => key,
         }
+    }
+
+    fn hash(&self) -> u64 {
+        self.key().hash
     }
 }
 
 impl Drop for Accepting<'_> {
     fn drop(&mut self) {
         let mut shard = self.ledger.shard(&self.key);
-        if let MapEntry::Occupied(mut occupied) = shard.entries.entry(self.key.clone())
-            && let Entry::Accepting(submissions) = occupied.get_mut()
+        if let TableEntry::Occupied(mut occupied) = shard.entry(&self.key)
+            && let Entry::Accepting(_, submissions) = occupied.get_mut()
         {
             *submissions -= 1;
             if *submissions == 0 {

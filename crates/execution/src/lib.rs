@@ -20,6 +20,7 @@ mod executions;
 mod core;
 mod registry;
 mod resolve;
+mod task_entry;
 
 mod flight;
 mod ledger;

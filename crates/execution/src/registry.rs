@@ -1,55 +1,35 @@
-//! The registered tasks of all tenants, with what is counted about each.
+//! The registered tasks of all tenants.
 
-use crate::estimate::Runs;
 use crate::lock::{read, write};
-use crate::{Refusal, Retained, Task, TaskView, ids};
-use pilum_types::{State, TaskId, TenantId};
+use crate::task_entry::TaskEntry;
+use crate::{Refusal, Task, TaskView};
+use hashbrown::HashMap;
+use pilum_types::{TaskId, TenantId};
 use std::collections::btree_map::BTreeMap;
-use std::collections::hash_map::HashMap;
 use std::ops::Bound;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, RwLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, RwLock};
 
 /// Every tenant's tasks. As many tenants as the operator configured, each with
 /// at most `max_tasks`.
 #[derive(Debug)]
-pub(crate) struct Registry {
+pub(crate) struct Registry<P> {
     /// Read on every call, written when tasks come and go; never held across an
     /// await.
-    tenants: RwLock<HashMap<TenantId, Tasks>>,
+    tenants: RwLock<HashMap<TenantId, Tasks<P>>>,
     max_tasks: usize,
 }
 
-#[derive(Debug, Default)]
-struct Tasks {
-    by_id: HashMap<TaskId, Slot>,
-    by_name: BTreeMap<Arc<str>, Arc<TaskEntry>>,
+#[derive(Debug)]
+struct Tasks<P> {
+    by_id: HashMap<TaskId, Slot<P>>,
+    by_name: BTreeMap<Arc<str>, Arc<TaskEntry<P>>>,
 }
 
 #[derive(Debug)]
-struct Slot {
-    entry: Arc<TaskEntry>,
+struct Slot<P> {
+    entry: Arc<TaskEntry<P>>,
     /// Calls that would register the task and are not admitted yet.
     reservations: usize,
-}
-
-/// A task with what is counted about it.
-#[derive(Debug)]
-pub(crate) struct TaskEntry {
-    /// The task.
-    pub(crate) task: Arc<Task>,
-    /// How long its functions' runs take.
-    pub(crate) runs: Runs,
-    executions: AtomicU64,
-    /// The latest end: milliseconds since 1970 times 8, plus the state's place
-    /// in [`State::ALL`]. In one word so that the latest end wins whole.
-    last_end: AtomicU64,
-    /// Whether a call has been admitted, which is what registers a task.
-    registered: AtomicBool,
-    deleted: AtomicBool,
-    /// Set once, when the task gets its place; lets its artifact go with it.
-    retained: OnceLock<Retained>,
 }
 
 /// The place a call has at its task until it is admitted. For a task that is
@@ -57,39 +37,39 @@ pub(crate) struct TaskEntry {
 /// others with the same code join in, and gives it back unless a call with it
 /// was admitted.
 #[derive(Debug)]
-pub(crate) struct Reservation<'a> {
-    registry: &'a Registry,
+pub(crate) struct Reservation<'a, P> {
+    registry: &'a Registry<P>,
     /// The task.
-    pub(crate) entry: Arc<TaskEntry>,
+    pub(crate) entry: Arc<TaskEntry<P>>,
     provisional: bool,
     register_on_drop: bool,
 }
 
-impl Registry {
+impl<P> Registry<P> {
     pub(crate) fn new(max_tasks: usize) -> Self {
         Self { tenants: RwLock::default(), max_tasks }
     }
 
     /// A registered task.
-    pub(crate) fn get(&self, tenant: &TenantId, id: &TaskId) -> Option<Arc<TaskEntry>> {
+    pub(crate) fn get(&self, tenant: &TenantId, id: &TaskId) -> Option<Arc<TaskEntry<P>>> {
         self.get_reserved(tenant, id).filter(|entry| entry.is_registered())
     }
 
     /// A task that is registered, or about to be: what a worker may find whose
     /// execution was accepted a moment ago.
-    pub(crate) fn get_reserved(&self, tenant: &TenantId, id: &TaskId) -> Option<Arc<TaskEntry>> {
+    pub(crate) fn get_reserved(&self, tenant: &TenantId, id: &TaskId) -> Option<Arc<TaskEntry<P>>> {
         let tenants = read(&self.tenants);
         tenants.get(tenant)?.by_id.get(id).map(|slot| Arc::clone(&slot.entry))
     }
 
     /// The registered task of this name.
-    pub(crate) fn named(&self, tenant: &TenantId, name: &str) -> Option<Arc<TaskEntry>> {
+    pub(crate) fn named(&self, tenant: &TenantId, name: &str) -> Option<Arc<TaskEntry<P>>> {
         let tenants = read(&self.tenants);
         tenants.get(tenant)?.by_name.get(name).filter(|entry| entry.is_registered()).cloned()
     }
 
     /// The place of a call at a registered task.
-    pub(crate) fn join(&self, entry: Arc<TaskEntry>) -> Reservation<'_> {
+    pub(crate) fn join(&self, entry: Arc<TaskEntry<P>>) -> Reservation<'_, P> {
         Reservation { registry: self, entry, provisional: false, register_on_drop: false }
     }
 
@@ -98,7 +78,7 @@ impl Registry {
     /// # Errors
     /// When the name or the id belongs to other code, or the tenant has as many
     /// tasks as it may.
-    pub(crate) fn reserve(&self, task: Task) -> Result<Reservation<'_>, Refusal> {
+    pub(crate) fn reserve(&self, task: Task) -> Result<Reservation<'_, P>, Refusal> {
         let mut tenants = write(&self.tenants);
         let tasks = tenants.entry(task.tenant.clone()).or_default();
         let found = match tasks.by_name.get(task.spec.name.as_str()) {
@@ -127,13 +107,13 @@ impl Registry {
     }
 
     /// Takes a task out; whether it was there.
-    pub(crate) fn remove(&self, entry: &TaskEntry) -> bool {
+    pub(crate) fn remove(&self, entry: &TaskEntry<P>) -> bool {
         let removed = {
             let mut tenants = write(&self.tenants);
             tenants.get_mut(&entry.task.tenant).is_some_and(|tasks| tasks.remove(entry))
         };
         if removed {
-            entry.deleted.store(true, Ordering::SeqCst);
+            entry.delete();
         }
         removed
     }
@@ -167,7 +147,7 @@ impl Registry {
 
     /// Gives a place back; the last of a task that nobody registered takes the
     /// task along.
-    fn release(&self, entry: &TaskEntry) {
+    fn release(&self, entry: &TaskEntry<P>) {
         let mut tenants = write(&self.tenants);
         let Some(tasks) = tenants.get_mut(&entry.task.tenant) else { return };
         let Some(slot) = tasks.by_id.get_mut(&entry.task.id) else { return };
@@ -178,8 +158,14 @@ impl Registry {
     }
 }
 
-impl Tasks {
-    fn insert(&mut self, task: Task) -> Arc<TaskEntry> {
+impl<P> Default for Tasks<P> {
+    fn default() -> Self {
+        Self { by_id: HashMap::new(), by_name: BTreeMap::new() }
+    }
+}
+
+impl<P> Tasks<P> {
+    fn insert(&mut self, task: Task) -> Arc<TaskEntry<P>> {
         let entry = Arc::new(TaskEntry::new(task));
         let slot = Slot { entry: Arc::clone(&entry), reservations: 0 };
         self.by_id.insert(entry.task.id.clone(), slot);
@@ -187,69 +173,17 @@ impl Tasks {
         entry
     }
 
-    fn remove(&mut self, entry: &TaskEntry) -> bool {
+    fn remove(&mut self, entry: &TaskEntry<P>) -> bool {
         self.by_name.remove(entry.task.spec.name.as_str());
         self.by_id.remove(&entry.task.id).is_some()
     }
 }
 
-impl TaskEntry {
-    fn new(task: Task) -> Self {
-        Self {
-            task: Arc::new(task),
-            runs: Runs::default(),
-            executions: AtomicU64::new(0),
-            last_end: AtomicU64::new(0),
-            registered: AtomicBool::new(false),
-            deleted: AtomicBool::new(false),
-            retained: OnceLock::new(),
-        }
-    }
-
-    /// Holds the task's artifact for as long as the task is known.
-    pub(crate) fn retain(&self, retain: impl FnOnce() -> Retained) {
-        self.retained.get_or_init(retain);
-    }
-
-    /// Whether it has been deleted since it was looked up.
-    pub(crate) fn is_deleted(&self) -> bool {
-        self.deleted.load(Ordering::SeqCst)
-    }
-
-    /// Counts an execution that was admitted.
-    pub(crate) fn count_admitted(&self) {
-        self.executions.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Remembers how an execution ended.
-    pub(crate) fn count_ended(&self, state: State, at: SystemTime) {
-        let place = State::ALL.iter().position(|s| *s == state).unwrap_or_default();
-        let word = ids::unix_ms(at).saturating_mul(8) | place as u64;
-        self.last_end.fetch_max(word, Ordering::Relaxed);
-    }
-
-    /// What listings show.
-    pub(crate) fn view(&self) -> TaskView {
-        let word = self.last_end.load(Ordering::Relaxed);
-        let ended = (word > 0).then(|| UNIX_EPOCH + Duration::from_millis(word / 8));
-        TaskView {
-            task: Arc::clone(&self.task),
-            execution_count: self.executions.load(Ordering::Relaxed),
-            last_state: ended.and_then(|_| State::ALL.get((word % 8) as usize).copied()),
-            updated_at: ended.unwrap_or(self.task.created_at),
-        }
-    }
-
-    fn is_registered(&self) -> bool {
-        self.registered.load(Ordering::Acquire)
-    }
-}
-
-impl Reservation<'_> {
+impl<P> Reservation<'_, P> {
     /// Registers the task: a call of it was admitted.
     pub(crate) fn register(&self) {
         if self.provisional {
-            self.entry.registered.store(true, Ordering::Release);
+            self.entry.register();
         }
     }
 
@@ -261,7 +195,7 @@ impl Reservation<'_> {
     }
 }
 
-impl Drop for Reservation<'_> {
+impl<P> Drop for Reservation<'_, P> {
     fn drop(&mut self) {
         if self.provisional {
             if self.register_on_drop {

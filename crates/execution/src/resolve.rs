@@ -1,21 +1,22 @@
 //! From what a caller names to code that is ready.
 
 use crate::core::Core;
-use crate::registry::{Reservation, TaskEntry};
-use crate::{Refusal, Runtime, Store, Target, Task, TaskSpec, ids};
+use crate::registry::Reservation;
+use crate::task_entry::TaskEntry;
+use crate::{PrepareError, Refusal, Runtime, Store, Target, Task, TaskSpec, ids};
 use pilum_types::{TaskId, TenantId};
 use std::sync::Arc;
 
 /// A task and its code.
 pub(crate) struct Ready<P> {
-    pub(crate) task: Found,
+    pub(crate) task: Found<P>,
     pub(crate) prepared: Arc<P>,
 }
 
 /// A task that a call named.
-pub(crate) enum Found {
+pub(crate) enum Found<P> {
     /// It is registered.
-    Known(Arc<TaskEntry>),
+    Known(Arc<TaskEntry<P>>),
     /// It would be registered by the call.
     New(Box<Task>),
 }
@@ -41,7 +42,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
     }
 
     /// Takes the call's place at its task.
-    pub(crate) fn reserve(&self, found: Found) -> Result<Reservation<'_>, Refusal> {
+    pub(crate) fn reserve(&self, found: Found<R::Prepared>) -> Result<Reservation<'_, R::Prepared>, Refusal> {
         match found {
             Found::Known(entry) => Ok(self.tasks.join(entry)),
             Found::New(task) => {
@@ -53,8 +54,21 @@ impl<R: Runtime, S: Store> Core<R, S> {
         }
     }
 
-    async fn resolve_known(&self, entry: Arc<TaskEntry>) -> Result<Ready<R::Prepared>, Refusal> {
-        let prepared = self.runtime.prepare(&entry.task.spec.source).await?;
+    /// A registered task's code, from the runtime.
+    pub(crate) async fn code(
+        &self,
+        entry: &TaskEntry<R::Prepared>,
+    ) -> Result<Arc<R::Prepared>, PrepareError> {
+        let code = self.runtime.prepare(&entry.task.spec.source).await?;
+        entry.found_code(&code);
+        Ok(code)
+    }
+
+    async fn resolve_known(&self, entry: Arc<TaskEntry<R::Prepared>>) -> Result<Ready<R::Prepared>, Refusal> {
+        let prepared = match entry.code() {
+            Some(code) => code,
+            None => self.code(&entry).await?,
+        };
         Ok(Ready { task: Found::Known(entry), prepared })
     }
 
@@ -81,7 +95,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
     /// code, which never runs in its place.
     async fn resolve_named(
         &self,
-        entry: Arc<TaskEntry>,
+        entry: Arc<TaskEntry<R::Prepared>>,
         spec: &TaskSpec,
     ) -> Result<Ready<R::Prepared>, Refusal> {
         let offered = match spec.source.checksum {

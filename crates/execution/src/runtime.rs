@@ -3,6 +3,7 @@
 use crate::{BindError, PrepareError};
 use pilum_types::{ArtifactSource, CallLimits, Digest, FunctionName, Outcome, Parameter, TaskName};
 use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
 
 /// Runs functions. The host implements it over the engine, tests with a fake.
@@ -11,9 +12,9 @@ use std::sync::Arc;
 /// anything is created: [`prepare`](Self::prepare) the code,
 /// [`bind`](Self::bind) the call to a function of it, [`run`](Self::run).
 pub trait Runtime: Send + Sync + 'static {
-    /// Code ready to be called. Kept by the runtime in a cache of its own and
-    /// asked for anew on every call, so that what is idle can be evicted.
-    type Prepared: Send + Sync + 'static;
+    /// Code ready to be called. Kept by the runtime in a cache of its own, and
+    /// asked for anew every few calls, so that what is idle can be evicted.
+    type Prepared: fmt::Debug + Send + Sync + 'static;
     /// A function with parameters that fit it.
     type Call: Send + 'static;
 

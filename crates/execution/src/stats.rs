@@ -1,8 +1,8 @@
 //! Counters of everything that ran, read by health, statistics and metrics.
 
 use crate::lock::{read, write};
+use hashbrown::HashMap;
 use pilum_types::{FunctionName, State, TenantId};
-use std::collections::HashMap;
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;

@@ -6,6 +6,7 @@
 
 use crate::core::{Core, cancelled};
 use crate::flight::{Again, Flight};
+use crate::ledger::Key;
 use crate::sync_run::SyncRun;
 use crate::{Invocation, Refusal, Reply, RunContext, Runtime, Store, Submission, backoff, ids};
 use pilum_types::{Outcome, Parameter, RetryClass};
@@ -43,7 +44,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
             max_retries: terms.max_retries,
             force_new_instance,
         });
-        let run = SyncRun::new((tenant, id), task.id.clone(), function.clone(), request);
+        let run = SyncRun::new(Key::new(tenant, id), task.id.clone(), function.clone(), request);
         let mut flight = Flight::new(self, Arc::clone(&reservation.entry), run);
         if brought && let Some(reply) = Box::pin(flight.claim(terms.timeout)).await? {
             return Ok(reply);

@@ -111,7 +111,7 @@ impl SyncRun {
     }
 
     fn execution(&self, state: State, since: SystemTime, attempts: Vec<Attempt>) -> Execution {
-        let (tenant, id) = self.key.clone();
+        let Key { tenant, id, .. } = self.key.clone();
         Execution {
             id,
             tenant,

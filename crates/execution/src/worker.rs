@@ -1,7 +1,7 @@
 //! The workers: each takes one accepted execution after the other and runs it.
 
-use crate::core::{Core, cancelled, failed};
-use crate::registry::TaskEntry;
+use crate::core::{Core, cancelled, failed, unwinding};
+use crate::task_entry::TaskEntry;
 use crate::{
     BindError, Claim, Execution, Lease, PrepareError, RunContext, Runtime, Store, StoreError, backoff,
 };
@@ -44,7 +44,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         let mut was_idle = false;
         while !self.stop.is_cancelled() {
             // A panic in a store must not cost the host a worker for good.
-            was_idle = match self.unwinding(self.turn(was_idle)).await {
+            was_idle = match unwinding(self.turn(was_idle)).await {
                 Ok(worked) => !worked,
                 Err(_panic) => {
                     self.alarm.set(Instant::now() + STORE_PAUSE);
@@ -92,7 +92,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         held.handle.begin();
         let began = Instant::now();
         let end = {
-            let attempt = self.unwinding(self.attempt(&lease, entry.as_deref()));
+            let attempt = unwinding(self.attempt(&lease, entry.as_deref()));
             tokio::select! {
                 biased;
                 reason = held.handle.cancelled() => End::Cancelled(reason.to_owned()),
@@ -144,14 +144,17 @@ impl<R: Runtime, S: Store> Core<R, S> {
     }
 
     /// Runs one attempt, from finding the code to the outcome.
-    async fn attempt(&self, lease: &Lease, entry: Option<&TaskEntry>) -> Ran {
+    async fn attempt(&self, lease: &Lease, entry: Option<&TaskEntry<R::Prepared>>) -> Ran {
         let Some(entry) = entry else {
             return Ran::in_vain("the task was deleted", false);
         };
         let submission = &lease.submission;
-        let prepared = match self.runtime.prepare(&entry.task.spec.source).await {
-            Ok(prepared) => prepared,
-            Err(error) => return Ran::unprepared(&error),
+        let prepared = match entry.code() {
+            Some(code) => code,
+            None => match self.code(entry).await {
+                Ok(code) => code,
+                Err(error) => return Ran::unprepared(&error),
+            },
         };
         let parameters = submission.parameters.clone();
         let call = match self.runtime.bind(&prepared, &submission.function, parameters) {
@@ -173,7 +176,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
     async fn record(
         &self,
         lease: &Lease,
-        entry: Option<&TaskEntry>,
+        entry: Option<&TaskEntry<R::Prepared>>,
         wait: Duration,
         ran: Ran,
     ) -> Result<(), StoreError> {
@@ -195,7 +198,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
     async fn finish(
         &self,
         lease: &Lease,
-        entry: Option<&TaskEntry>,
+        entry: Option<&TaskEntry<R::Prepared>>,
         wait: Duration,
         mut outcome: Outcome,
     ) -> Result<(), StoreError> {

@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// What handlers share.
-struct Door<R, S> {
+struct Door<R: Runtime, S> {
     executions: Arc<Executions<R, S>>,
     /// Cancelled when the host begins to shut down.
     draining: CancellationToken,

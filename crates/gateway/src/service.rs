@@ -21,7 +21,7 @@ use tonic::{Request, Response, Status};
 
 /// The service over one host's executions.
 #[derive(Debug)]
-pub(crate) struct Functions<R, S> {
+pub(crate) struct Functions<R: Runtime, S> {
     executions: Arc<Executions<R, S>>,
 }
 

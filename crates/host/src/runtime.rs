@@ -43,10 +43,10 @@ impl Runtime for EngineRuntime {
         self.0.bind(prepared, function, parameters).map_err(|error| bind_error(error, function))
     }
 
-    async fn run(&self, call: BoundCall, context: RunContext) -> Outcome {
+    fn run(&self, call: BoundCall, context: RunContext) -> impl Future<Output = Outcome> + Send {
         // Every call gets a fresh instance, so `force_new_instance` is always honoured.
         let RunContext { task, function, limits, environment, force_new_instance: _ } = context;
-        self.0.run(call, CallContext { task, function, limits, environment }).await
+        self.0.run(call, CallContext { task, function, limits, environment })
     }
 }
 

@@ -10,7 +10,7 @@ fn at(seconds: u64) -> SystemTime {
 }
 
 fn run(tenant: &str, id: &str, task: &str) -> Arc<SyncRun> {
-    let key = (TenantId::parse(tenant).unwrap(), ExecutionId::parse(id).unwrap());
+    let key = Key::new(TenantId::parse(tenant).unwrap(), ExecutionId::parse(id).unwrap());
     let function = FunctionName::parse("f").unwrap();
     Arc::new(SyncRun::new(key, TaskId::parse(task).unwrap(), function, None))
 }
@@ -39,8 +39,8 @@ fn done() -> Outcome {
     }
 }
 
-fn place_of(ledger: &Ledger, shard: &Shard) -> usize {
-    ledger.place(&shard.ended.back().expect("it is full").key)
+fn place_of(shard: &Shard) -> usize {
+    shard.ended.back().expect("it is full").run.key.place()
 }
 
 fn ids(ledger: &Ledger, tenant: &str, query: &ListQuery) -> Vec<String> {
@@ -71,10 +71,8 @@ fn what_ended_first_goes_first_and_what_runs_stays() {
     for shard in &ledger.shards {
         let shard = lock(shard);
         let in_order = |i: &u64| run("a", &format!("e{i:03}"), "t").key.clone();
-        let here: Vec<u64> =
-            (0..500).filter(|i| ledger.place(&in_order(i)) == place_of(&ledger, &shard)).collect();
-        let kept: Vec<u64> =
-            here.iter().copied().filter(|i| shard.entries.contains_key(&in_order(i))).collect();
+        let here: Vec<u64> = (0..500).filter(|i| in_order(i).place() == place_of(&shard)).collect();
+        let kept: Vec<u64> = here.iter().copied().filter(|i| shard.get(&in_order(i)).is_some()).collect();
         assert_eq!(kept, here[here.len() - 2..], "the newest are kept");
     }
     assert_eq!(ledger.bytes.load(Ordering::Relaxed), 2 * SHARDS);
@@ -108,7 +106,7 @@ fn an_id_is_claimed_once_until_it_is_released() {
     let (first, second) = (run("a", "x", "t"), run("a", "x", "t"));
     assert!(matches!(ledger.claim(&first), IdClaim::Claimed));
     assert!(matches!(ledger.claim(&second), IdClaim::Taken(taken) if Arc::ptr_eq(&taken, &first)));
-    assert!(ledger.accepting(&first.key.0, &first.key.1).is_none());
+    assert!(ledger.accepting(&first.key.tenant, &first.key.id).is_none());
     assert!(matches!(ledger.claim(&run("b", "x", "t")), IdClaim::Claimed), "ids are the tenant's own");
     ledger.release(&first);
     assert!(matches!(ledger.claim(&second), IdClaim::Claimed));
@@ -118,11 +116,11 @@ fn an_id_is_claimed_once_until_it_is_released() {
 fn an_id_that_is_being_accepted_is_no_synchronous_calls() {
     let ledger = small();
     let call = run("a", "x", "t");
-    let one = ledger.accepting(&call.key.0, &call.key.1).unwrap();
-    let two = ledger.accepting(&call.key.0, &call.key.1).unwrap();
+    let one = ledger.accepting(&call.key.tenant, &call.key.id).unwrap();
+    let two = ledger.accepting(&call.key.tenant, &call.key.id).unwrap();
     drop(one);
     assert!(matches!(ledger.claim(&call), IdClaim::Accepting));
-    assert!(ledger.get(&call.key.0, &call.key.1).is_none());
+    assert!(ledger.get(&call.key.tenant, &call.key.id).is_none());
     drop(two);
     assert!(matches!(ledger.claim(&call), IdClaim::Claimed));
 }

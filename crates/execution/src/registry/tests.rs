@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::fake::{digest, spec};
+use pilum_types::State;
+use std::time::{Duration, UNIX_EPOCH};
 
 fn task(name: &str, location: &str) -> Task {
     let spec = spec(name, location);
@@ -9,12 +11,12 @@ fn task(name: &str, location: &str) -> Task {
     Task { id, tenant: TenantId::default(), spec, digest: digest(location), created_at: UNIX_EPOCH }
 }
 
-fn names(registry: &Registry, prefix: &str, start_after: &str, limit: usize) -> Vec<String> {
+fn names(registry: &Registry<()>, prefix: &str, start_after: &str, limit: usize) -> Vec<String> {
     let views = registry.list(&TenantId::default(), prefix, start_after, limit);
     views.iter().map(|view| view.task.spec.name.as_str().to_owned()).collect()
 }
 
-fn register(registry: &Registry, name: &str) -> Arc<TaskEntry> {
+fn register(registry: &Registry<()>, name: &str) -> Arc<TaskEntry<()>> {
     let reservation = registry.reserve(task(name, "file:a")).unwrap();
     reservation.register();
     Arc::clone(&reservation.entry)
@@ -22,7 +24,7 @@ fn register(registry: &Registry, name: &str) -> Arc<TaskEntry> {
 
 #[test]
 fn a_reserved_task_is_seen_by_workers_only_until_it_is_registered() {
-    let registry = Registry::new(9);
+    let registry = Registry::<()>::new(9);
     let tenant = TenantId::default();
     let reservation = registry.reserve(task("a", "file:a")).unwrap();
     let id = reservation.entry.task.id.clone();
@@ -40,7 +42,7 @@ fn a_reserved_task_is_seen_by_workers_only_until_it_is_registered() {
 
 #[test]
 fn a_reservation_that_came_to_nothing_leaves_nothing() {
-    let registry = Registry::new(1);
+    let registry = Registry::<()>::new(1);
     let first = registry.reserve(task("a", "file:a")).unwrap();
     let second = registry.reserve(task("a", "file:a-copy")).unwrap();
     assert!(Arc::ptr_eq(&first.entry, &second.entry), "the same name and code is the same task");
@@ -58,7 +60,7 @@ fn a_reservation_that_came_to_nothing_leaves_nothing() {
 
 #[test]
 fn a_reservation_whose_fate_is_unknown_registers() {
-    let registry = Registry::new(1);
+    let registry = Registry::<()>::new(1);
     let mut reservation = registry.reserve(task("a", "file:a")).unwrap();
     reservation.register_on_drop(true);
     reservation.register_on_drop(false);
@@ -72,7 +74,7 @@ fn a_reservation_whose_fate_is_unknown_registers() {
 
 #[test]
 fn other_code_under_a_taken_name_or_id_is_refused() {
-    let registry = Registry::new(9);
+    let registry = Registry::<()>::new(9);
     register(&registry, "a");
     let other = registry.reserve(task("a", "file:b"));
     assert!(matches!(other, Err(Refusal::NameTaken { existing, offered, .. })
@@ -86,7 +88,7 @@ fn other_code_under_a_taken_name_or_id_is_refused() {
 
 #[test]
 fn each_tenant_has_so_many_tasks_and_no_more() {
-    let registry = Registry::new(2);
+    let registry = Registry::<()>::new(2);
     register(&registry, "a");
     let b = register(&registry, "b");
     let full =
@@ -103,7 +105,7 @@ fn each_tenant_has_so_many_tasks_and_no_more() {
 
 #[test]
 fn listings_go_by_prefix_and_page() {
-    let registry = Registry::new(9);
+    let registry = Registry::<()>::new(9);
     for name in ["b2", "a1", "b1", "b3", "c"] {
         register(&registry, name);
     }
@@ -118,7 +120,7 @@ fn listings_go_by_prefix_and_page() {
 
 #[test]
 fn a_view_shows_the_latest_end() {
-    let entry = register(&Registry::new(1), "a");
+    let entry = register(&Registry::<()>::new(1), "a");
     let view = entry.view();
     assert_eq!((view.execution_count, view.last_state, view.updated_at), (0, None, UNIX_EPOCH));
     let at = |ms| UNIX_EPOCH + Duration::from_millis(ms);
