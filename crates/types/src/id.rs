@@ -6,7 +6,7 @@
 //! so an id is kept as text rather than as bits.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Longest id accepted from a client, in bytes. Long enough for any UUID or
 /// trace id with a prefix, short enough for a log line and a database key.
@@ -84,7 +84,8 @@ id!(
 impl Default for TenantId {
     /// The tenant of a host that has no identities configured.
     fn default() -> Self {
-        Self("default".into())
+        static DEFAULT: LazyLock<TenantId> = LazyLock::new(|| TenantId("default".into()));
+        DEFAULT.clone()
     }
 }
 

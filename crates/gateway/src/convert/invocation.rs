@@ -134,13 +134,13 @@ fn target(request: InvokeFunctionRequest) -> Result<(Target, Option<Rejection>),
     }
 }
 
-fn existing(request: InvokeFunctionRequest) -> Result<(Target, Option<Rejection>), Rejection> {
+fn existing(mut request: InvokeFunctionRequest) -> Result<(Target, Option<Rejection>), Rejection> {
     if request.task_id.is_empty() {
         return Err(Rejection::field("task_id", "must be given with EXISTING_TASK"));
     }
     // A malformed id is nobody's: it is treated as any unknown one.
-    let id = TaskId::parse(&request.task_id).ok();
-    let unknown = Rejection::Refused(Refusal::TaskNotFound { id: request.task_id.clone() });
+    let text = std::mem::take(&mut request.task_id);
+    let id = TaskId::parse(&text).ok();
     let (otherwise, if_unknown) = if !request.create_if_not_exists {
         (None, None)
     } else if request.artifact_spec.is_none() {
@@ -155,7 +155,7 @@ fn existing(request: InvokeFunctionRequest) -> Result<(Target, Option<Rejection>
     match (id, otherwise) {
         (Some(id), otherwise) => Ok((Target::Existing { id, otherwise }, if_unknown)),
         (None, Some(spec)) => Ok((Target::New(spec), None)),
-        (None, None) => Err(if_unknown.unwrap_or(unknown)),
+        (None, None) => Err(if_unknown.unwrap_or(Rejection::Refused(Refusal::TaskNotFound { id: text }))),
     }
 }
 

@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 /// Parameters of a call: far more than a function of WIT can have.
 const PARAMETERS_MAX: usize = 1_024;
+/// As few names are compared with one another; more are hashed.
+const COMPARED_MAX: usize = 16;
 /// Longest type a caller may state, in bytes: a large record written out.
 const TYPE_MAX_BYTES: usize = 4 * 1024;
 /// Environment variables of a call, and their names and values together in bytes.
@@ -24,7 +26,7 @@ pub(super) fn parameters(list: Vec<FunctionParameter>) -> Result<Vec<Parameter>,
         return Err(Rejection::field("parameters", reason));
     }
     let named = list.first().is_some_and(|first| !first.name.is_empty());
-    let mut names = HashSet::new();
+    let mut names = HashSet::with_capacity(if list.len() > COMPARED_MAX { list.len() } else { 0 });
     for (index, parameter) in list.iter().enumerate() {
         let field = || format!("parameters[{index}].name");
         if parameter.name.is_empty() == named {
@@ -35,11 +37,20 @@ pub(super) fn parameters(list: Vec<FunctionParameter>) -> Result<Vec<Parameter>,
             let reason = format!("has {} bytes, at most {LABEL_MAX_BYTES} are allowed", parameter.name.len());
             return Err(Rejection::field(field(), reason));
         }
-        if named && !names.insert(parameter.name.as_str()) {
+        let known = if list.len() > COMPARED_MAX {
+            !names.insert(parameter.name.as_str())
+        } else {
+            list.iter().take(index).any(|earlier| earlier.name == parameter.name)
+        };
+        if named && known {
             return Err(Rejection::field(field(), format!("{:?} is given twice", parameter.name)));
         }
     }
-    list.into_iter().enumerate().map(|(index, parameter)| one(index, parameter)).collect()
+    let mut parameters = Vec::with_capacity(list.len());
+    for (index, parameter) in list.into_iter().enumerate() {
+        parameters.push(one(index, parameter)?);
+    }
+    Ok(parameters)
 }
 
 fn one(index: usize, parameter: FunctionParameter) -> Result<Parameter, Rejection> {
@@ -56,7 +67,10 @@ fn one(index: usize, parameter: FunctionParameter) -> Result<Parameter, Rejectio
     };
     let value =
         value_from_any(any).map_err(|error| Rejection::field(field(), format!("{} {error}", called())))?;
-    let type_name = bounded(&format!("parameters[{index}].type"), parameter.r#type, TYPE_MAX_BYTES)?;
+    let type_name = match parameter.r#type {
+        none if none.is_empty() => none,
+        given => bounded(&format!("parameters[{index}].type"), given, TYPE_MAX_BYTES)?,
+    };
     Ok(Parameter { name: parameter.name, type_name, value })
 }
 

@@ -48,7 +48,7 @@ pub fn output_to_any(output: &Output) -> Result<Any, TooDeep> {
 }
 
 fn any(name: &str, message: &impl Message) -> Any {
-    Any { type_url: format!("{TYPE_URL_PREFIX}{name}"), value: message.encode_to_vec() }
+    Any { type_url: [TYPE_URL_PREFIX, name].concat(), value: message.encode_to_vec() }
 }
 
 fn to_value(value: &Value, depth: usize) -> Result<prost_types::Value, TooDeep> {
