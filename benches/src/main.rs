@@ -74,9 +74,10 @@ fn main() -> Result<()> {
             Ok(())
         }
         None => {
+            // Asked first: what is committed while it runs is not what runs.
+            let commit = report::commit();
             let (figures, failures) = rows::run(&cli.rows, plan)?;
-            let report =
-                Report { commit: report::commit(), machine: Machine::here(), plan, figures, failures };
+            let report = Report { commit, machine: Machine::here(), plan, figures, failures };
             print(&report, cli.json)?;
             if let Some(file) = cli.results {
                 table::keep(&report, &file)?;
