@@ -20,6 +20,7 @@
 //! engine nor the artifact layer, so a request reaches a guest only through
 //! [`pilum_execution::Executions`], with its limits and its status tracking.
 
+mod answers;
 mod connection;
 mod convert;
 mod error;

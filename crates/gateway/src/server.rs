@@ -6,6 +6,7 @@
 //! are asked to; what is still open after a short grace is left to the end of
 //! the process.
 
+use crate::answers::Answers;
 use crate::connection::{Gate, HTTP2_OPENING_BYTES, Held, accept};
 use crate::error::GatewayError;
 use crate::health::Health;
@@ -162,6 +163,7 @@ where
     let deadline = request_deadline(settings);
     let intake = Intake::new(limits);
     let routes = routes.map_request(move |request| intake.meter(request));
+    let connections = connections.map(|io| io.map(Answers::new));
     Server::builder()
         .timeout(deadline)
         .max_concurrent_streams(limits.streams_max_per_connection)
