@@ -82,7 +82,7 @@ pub(crate) async fn run(
     let command = world.stdout_is_result;
     let mut store = Store::new(engine, Guest::new(limiter, deadline, world));
     if let Err(error) = arm(&mut store, &limits, command) {
-        return refused(arrived, Failure::new(FailureCode::HostError, format!("{error:#}")));
+        return refused(arrived, host_failure(&error));
     }
     let mut acquired = arrived;
     let driven = timeout_at(deadline, drive(&mut store, &code, function, arguments, &mut acquired)).await;
@@ -123,6 +123,30 @@ pub(crate) async fn run(
         log: written.log,
         instance: Some(new_instance_id()),
     }
+}
+
+/// Runs a call with nothing around it but what wasmtime needs.
+pub(crate) async fn run_bare(engine: &Engine, call: BoundCall, context: CallContext) -> Result<(), Failure> {
+    let limits = context.limits;
+    let BoundCall { code, function, arguments } = call;
+    let (world, arguments) = world(context, arguments);
+    let mut store = Store::new(engine, Guest::new(Limiter::default(), Instant::now(), world));
+    store.set_epoch_deadline(u64::MAX / 2);
+    if limits.fuel.is_some() {
+        store.set_fuel(u64::MAX).map_err(|error| host_failure(&error))?;
+    }
+    match drive(&mut store, &code, function, arguments, &mut Instant::now()).await {
+        Ok(_output) => Ok(()),
+        Err(CallError::Failed(failure)) => Err(failure),
+        Err(CallError::Wasm(error)) => match failure::read(&error, store.data(), &limits) {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        },
+    }
+}
+
+fn host_failure(error: &wasmtime::Error) -> Failure {
+    Failure::new(FailureCode::HostError, format!("{error:#}"))
 }
 
 /// A slot, at once or by `deadline`.

@@ -15,8 +15,9 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
-/// How long a child may compile. The largest component we know, 18 MB of
-/// Python, takes under 4 s on two cores.
+/// How long a child may compile with all of the machine's cores, and so much
+/// longer with fewer of them. The largest component we know, 18 MB of Python,
+/// takes 5 s on two cores.
 const COMPILE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Memory a child may write to, in bytes.
 const COMPILE_MEMORY_MAX_BYTES: u64 = 1 << 30;
@@ -28,6 +29,8 @@ const NATIVE_MAX_BYTES: u64 = 512 << 20;
 const MESSAGE_MAX_BYTES: usize = 4 << 10;
 
 /// The first byte of a child's answer: native code follows.
+/// Tells wasmtime's compiler how many threads to use.
+const THREADS_VARIABLE: &str = "RAYON_NUM_THREADS";
 const ANSWER_CODE: u8 = 0;
 /// The first byte of a child's answer: the reason why there is none follows.
 const ANSWER_INVALID: u8 = 1;
@@ -45,6 +48,8 @@ pub enum Compiler {
         program: PathBuf,
         /// What makes it a compiler.
         arguments: Vec<OsString>,
+        /// Its environment; nothing is inherited.
+        environment: Vec<(OsString, OsString)>,
     },
     /// In this process, without limits: for tests and trusted bytes.
     InProcess,
@@ -76,25 +81,53 @@ impl Layer {
 pub(crate) struct CompileQueue {
     compiler: Compiler,
     metered: bool,
-    /// One permit a child. Never closed; a waiter is a first call of new code.
-    children: Semaphore,
+    /// One permit a core. Never closed; a waiter is a first call of new code.
+    cores: Semaphore,
+    cores_max: u32,
+}
+
+/// What a child may take of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Share {
+    /// Cores that no other child may have meanwhile.
+    cores: u32,
+    /// Threads that compile.
+    threads: u32,
+    timeout: Duration,
+}
+
+impl Share {
+    /// Of a machine with so many cores. While functions run, half of the cores
+    /// are theirs: a thread that is nicer than another still keeps its core for
+    /// the rest of a slice of some 3 ms, which a call of microseconds would feel.
+    fn of(cores: u32, calls_run: bool) -> Self {
+        if calls_run {
+            Self { cores: cores.min(2), threads: 1, timeout: COMPILE_TIMEOUT * cores.min(2) }
+        } else {
+            Self { cores, threads: cores, timeout: COMPILE_TIMEOUT }
+        }
+    }
 }
 
 impl CompileQueue {
     pub(crate) fn new(compiler: Compiler, metered: bool) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { compiler, metered, children: Semaphore::new(cores) }
+        let cores_max = u32::try_from(cores).unwrap_or(u32::MAX);
+        Self { compiler, metered, cores: Semaphore::new(cores), cores_max }
     }
 
-    /// The native code of `artifact` for `engine`.
+    /// The native code of `artifact` for `engine`; `calls_run` says whether others
+    /// want the cores too.
     pub(crate) async fn compile(
         &self,
         engine: &Engine,
         layer: Layer,
         artifact: &VerifiedArtifact,
+        calls_run: bool,
     ) -> Result<Vec<u8>, EngineError> {
         let closed = |_| EngineError::Internal("the compile queue is closed".to_owned());
-        let _permit = self.children.acquire().await.map_err(closed)?;
+        let share = Share::of(self.cores_max, calls_run);
+        let _cores = self.cores.acquire_many(share.cores).await.map_err(closed)?;
         match &self.compiler {
             Compiler::InProcess => {
                 let (engine, artifact) = (engine.clone(), artifact.clone());
@@ -105,15 +138,16 @@ impl CompileQueue {
                     .map_err(|error| EngineError::Internal(format!("compiling failed: {error}")))?
                     .map_err(EngineError::Invalid)
             }
-            Compiler::Child { program, arguments } => {
+            Compiler::Child { program, arguments, environment } => {
                 let mut command = Command::new(program);
-                command.args(arguments).env_clear();
+                command.args(arguments).env_clear().envs(environment.iter().map(|(k, v)| (k, v)));
+                command.env(THREADS_VARIABLE, share.threads.to_string());
                 if self.metered {
                     command.arg("--metered");
                 }
-                let compiled = tokio::time::timeout(COMPILE_TIMEOUT, run_child(command, artifact.bytes()));
+                let compiled = tokio::time::timeout(share.timeout, run_child(command, artifact.bytes()));
                 compiled.await.unwrap_or_else(|_| {
-                    let seconds = COMPILE_TIMEOUT.as_secs();
+                    let seconds = share.timeout.as_secs();
                     Err(EngineError::CompileLimit(format!("it takes longer than {seconds} s")))
                 })
             }
@@ -127,7 +161,11 @@ async fn run_child(mut command: Command, wasm: &[u8]) -> Result<Vec<u8>, EngineE
         EngineError::Internal(format!("the compiling child: {what}: {error}"))
     };
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-    let mut child = command.spawn().map_err(|error| failed("starting", error))?;
+    // Starting a process blocks until its program is loaded: some milliseconds
+    // that other calls of this thread would wait.
+    let started = tokio::task::spawn_blocking(move || command.spawn());
+    let started = started.await.map_err(|error| failed("starting", error.into()))?;
+    let mut child = started.map_err(|error| failed("starting", error))?;
     let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(EngineError::Internal("the compiling child has no pipes".to_owned()));
     };

@@ -10,7 +10,7 @@ use crate::ticker::Ticker;
 use crate::{BindError, EngineError, EngineSettings};
 use moka::future::Cache;
 use pilum_artifact::{ArtifactStore, VerifiedArtifact};
-use pilum_types::{ArtifactSource, Digest, FunctionName, FunctionSignature, Outcome, Parameter};
+use pilum_types::{ArtifactSource, Digest, Failure, FunctionName, FunctionSignature, Outcome, Parameter};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -148,6 +148,20 @@ impl Engine {
         call::run(&self.wasmtime, &self.ticker, &self.slots, call, context)
     }
 
+    /// Runs a call as wasmtime alone would: a fresh instance and the call, without
+    /// limits, deadline, slot or accounts. For measuring what those cost, on calls
+    /// that are known to end.
+    ///
+    /// # Errors
+    /// When the guest fails.
+    pub fn run_bare(
+        &self,
+        call: BoundCall,
+        context: CallContext,
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        call::run_bare(&self.wasmtime, call, context)
+    }
+
     async fn prepare_digest(&self, digest: Digest, origin: Origin<'_>) -> Result<Arc<Code>, EngineError> {
         if let Some(error) = self.failed.get(&digest).await {
             return Err(error);
@@ -179,40 +193,40 @@ impl Engine {
     }
 
     async fn compiled(&self, digest: Digest, origin: Origin<'_>) -> Result<Compiled, EngineError> {
-        let native = self.native.clone();
-        if let Some(code) = blocking(move || native.load(digest)).await? {
-            match self.load(code).await? {
-                Ok(compiled) => return Ok(compiled),
-                Err(error) => {
-                    tracing::warn!(%digest, error, "native code on disk does not load; compiling again");
-                }
+        let (native, wasmtime) = (self.native.clone(), self.wasmtime.clone());
+        match blocking(move || native.load(digest).map(|code| load(&wasmtime, &code))).await? {
+            Some(Ok(compiled)) => return Ok(compiled),
+            Some(Err(error)) => {
+                tracing::warn!(%digest, error, "native code on disk does not load; compiling again");
             }
+            None => {}
         }
         let artifact = match origin {
             Origin::Source(source) => self.artifacts.fetch(source).await?,
             Origin::Artifact(artifact) => artifact.clone(),
         };
         let layer = Layer::of(artifact.bytes())?;
-        let code = self.compile.compile(&self.wasmtime, layer, &artifact).await?;
-        let (native, kept) = (self.native.clone(), code.clone());
-        if let Err(error) = blocking(move || native.keep(digest, &kept)).await? {
-            tracing::warn!(%digest, %error, "native code was not kept; it will be compiled again after a restart");
-        }
-        // It compiled, so it is valid; what can still be wrong is its size.
-        self.load(code).await?.map_err(EngineError::DoesNotFit)
-    }
-
-    /// Native code that [`NativeCache`] or a compiling child vouches for, into memory.
-    async fn load(&self, code: Vec<u8>) -> Result<Result<Compiled, String>, EngineError> {
-        let wasmtime = self.wasmtime.clone();
-        blocking(move || match Wasmtime::detect_precompiled(&code) {
-            Some(wasmtime::Precompiled::Module) => deserialize_module(&wasmtime, &code).map(Compiled::Core),
-            Some(wasmtime::Precompiled::Component) => {
-                deserialize_component(&wasmtime, &code).map(Compiled::Component)
+        let code = self.compile.compile(&self.wasmtime, layer, &artifact, self.ticker.is_ticking()).await?;
+        let (native, wasmtime) = (self.native.clone(), self.wasmtime.clone());
+        let kept_and_loaded = blocking(move || {
+            if let Err(error) = native.keep(digest, &code) {
+                tracing::warn!(%digest, %error, "native code was not kept; it will be compiled again after a restart");
             }
-            None => Err("it is no native code".to_owned()),
-        })
-        .await
+            load(&wasmtime, &code)
+        });
+        // It compiled, so it is valid; what can still be wrong is its size.
+        kept_and_loaded.await?.map_err(EngineError::DoesNotFit)
+    }
+}
+
+/// Native code that [`NativeCache`] or a compiling child vouches for, into memory.
+fn load(wasmtime: &Wasmtime, code: &[u8]) -> Result<Compiled, String> {
+    match Wasmtime::detect_precompiled(code) {
+        Some(wasmtime::Precompiled::Module) => deserialize_module(wasmtime, code).map(Compiled::Core),
+        Some(wasmtime::Precompiled::Component) => {
+            deserialize_component(wasmtime, code).map(Compiled::Component)
+        }
+        None => Err("it is no native code".to_owned()),
     }
 }
 

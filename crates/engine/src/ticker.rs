@@ -55,6 +55,11 @@ impl Ticker {
         Ok(Self { shared, thread: Some(thread), waker })
     }
 
+    /// Whether a guest runs, or has run within the last ticks.
+    pub(crate) fn is_ticking(&self) -> bool {
+        !self.shared.parked.load(Ordering::Relaxed)
+    }
+
     /// Announces a guest.
     pub(crate) fn run(&self) -> Running<'_> {
         self.shared.running.fetch_add(1, Ordering::SeqCst);

@@ -53,7 +53,10 @@ pub fn engine(config: &Config, artifacts: ArtifactStore, native: &Path) -> Resul
     } else {
         std::env::current_exe().context("this program's own file")?
     };
-    let compiler = Compiler::Child { program, arguments: vec!["compile-child".into()] };
+    // The allocator's default is to take a gigabyte at once, which is all that a
+    // compiling child may have.
+    let environment = vec![("MIMALLOC_ARENA_EAGER_COMMIT".into(), "0".into())];
+    let compiler = Compiler::Child { program, arguments: vec!["compile-child".into()], environment };
     Engine::new(&settings, artifacts, compiler).context("the engine")
 }
 
