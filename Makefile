@@ -13,7 +13,7 @@ PILUM := target/debug/pilum
 # A checkout of the RustSec advisory database. Where there is none, it is fetched.
 ADVISORY_DB ?=
 
-.PHONY: help build guests demo test check advisories bench install clean-data
+.PHONY: help build guests demo test valgrind check advisories bench install clean-data
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,12 +27,19 @@ guests: ## Build the example functions into guest-examples/out
 demo: build guests ## Start a host and call real functions over gRPC: sync, async, cancel, failures
 	python3 tests/demo.py $(PILUM)
 
-test: build guests ## Run every test
+test: build guests valgrind ## Run every test
 	@if cargo nextest --version >/dev/null 2>&1; then \
 	  cargo nextest run $(WORKSPACE) --no-fail-fast; \
 	else \
 	  cargo test $(WORKSPACE) --no-fail-fast; \
 	fi
+
+valgrind: # Counts instructions; one test needs it.
+	@command -v valgrind >/dev/null || { \
+	  sudo=$$(test $$(id -u) -eq 0 || command -v sudo || true); \
+	  $$sudo apt-get install -y --no-install-recommends valgrind || \
+	    { $$sudo apt-get update && $$sudo apt-get install -y --no-install-recommends valgrind; } || \
+	    echo "make: no valgrind, and apt-get cannot install it: the test of instruction counts will fail" >&2; }
 
 check: ## Format, lints, documentation, licences, duplicates, advisories
 	cargo fmt --all --check

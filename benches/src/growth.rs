@@ -4,6 +4,7 @@
 //! Each number has a host of its own, idle while it is not its turn, so that the
 //! numbers of a plot are measured in turn and drift together.
 
+use crate::controls::echo::Inside;
 use crate::load::{Loop, Measured};
 use crate::measure::{Plan, Spread};
 use crate::plot::{Plot, Series};
@@ -104,7 +105,7 @@ fn records(plan: Plan) -> Result<Plot> {
 fn in_flight(plan: Plan) -> Result<Plot> {
     block_on(async {
         let host = Server::host_with(&Setup { settings: &[SLOTS], ..Setup::default() })?;
-        let control = Server::control_echo()?;
+        let control = Server::control_echo(Inside::Nothing)?;
         let add = Function::add()?.registered(&mut connect(&host.grpc).await?, "add").await?;
         // One sweep over both, so that they are measured in turn.
         let mut loads = Vec::new();

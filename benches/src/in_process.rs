@@ -2,7 +2,9 @@
 
 use crate::guests;
 use anyhow::{Result, bail, ensure};
-use pilum_execution::{ArtifactLabels, Invocation, Mode, Reply, Target, TaskSpec};
+use pilum_engine::{Compiler, Engine, EngineSettings};
+use pilum_execution::{ArtifactLabels, Executions, Invocation, MemoryStore, Mode, Reply, Target, TaskSpec};
+use pilum_host::EngineRuntime;
 use pilum_host::wiring::{self, HostExecutions};
 use pilum_types::{
     ArtifactSource, FunctionName, Output, Parameter, State, TaskId, TaskName, TenantId, Value,
@@ -39,6 +41,27 @@ impl InProcess {
         config.artifacts.roots = vec![guests::folder()?];
         config.artifacts.roots.extend(root);
         Ok(Self { executions: wiring::executions(&config)? })
+    }
+
+    /// Starts over `data` with a few instance slots, compiling in this process: as
+    /// valgrind can bear it.
+    pub(crate) fn start_small(data: &Path) -> Result<Self> {
+        let mut config = pilum_host::config::Config::default();
+        config.storage.data_dir = data.to_owned();
+        config.artifacts.roots = vec![guests::folder()?];
+        let settings = EngineSettings {
+            directory: data.join("native"),
+            instance_slots: 4,
+            memory_max_bytes: config.limits.memory_max_bytes,
+            table_max_elements: config.limits.table_max_elements,
+            metered: false,
+            code_cache_max_bytes: config.engine.code_cache_max_bytes,
+            native_cache_max_bytes: config.engine.native_cache_max_bytes,
+        };
+        let engine = Engine::new(&settings, wiring::artifacts(&config)?, Compiler::InProcess)?;
+        let runtime = EngineRuntime::new(engine);
+        let executions = Executions::start(runtime, MemoryStore::default(), config.execution_settings());
+        Ok(Self { executions })
     }
 
     /// Calls a function of a new task.

@@ -8,6 +8,7 @@ mod controls;
 mod growth;
 mod guests;
 mod in_process;
+mod instructions;
 mod load;
 mod measure;
 mod plot;
@@ -21,6 +22,7 @@ mod wire;
 
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
+use controls::echo::Inside;
 use report::{Machine, Report};
 use std::path::{Path, PathBuf};
 
@@ -53,7 +55,15 @@ enum Role {
     Growth,
     /// The control of what goes over gRPC: a bare tonic server with canned answers
     #[command(hide = true)]
-    ControlEcho,
+    ControlEcho {
+        #[arg(long, value_enum, default_value_t = Inside::Nothing)]
+        inside: Inside,
+    },
+    /// Instructions that a call in process takes, counted by valgrind
+    Instructions,
+    /// What valgrind counts
+    #[command(hide = true)]
+    Counted { kind: String },
     /// The compiling child of the in-process host
     #[command(hide = true)]
     CompileChild {
@@ -67,7 +77,9 @@ fn main() -> Result<()> {
     let plan = measure::Plan { rounds: cli.rounds, seconds: cli.seconds };
     match cli.role {
         Some(Role::Growth) => growth::run(plan, &Path::new(env!("CARGO_MANIFEST_DIR")).join("plots")),
-        Some(Role::ControlEcho) => controls::echo::serve(),
+        Some(Role::ControlEcho { inside }) => controls::echo::serve(inside),
+        Some(Role::Instructions) => instructions::print(),
+        Some(Role::Counted { kind }) => instructions::run(&kind),
         Some(Role::CompileChild { metered }) => {
             let code = pilum_engine::run_compile_child(metered);
             ensure!(code == std::process::ExitCode::SUCCESS, "compiling failed");

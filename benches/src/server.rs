@@ -1,7 +1,9 @@
 //! Servers in processes of their own: the host as in production, and its control.
 
+use crate::controls::echo::Inside;
 use crate::{guests, report};
 use anyhow::{Context, Result};
+use clap::ValueEnum as _;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -51,9 +53,10 @@ impl Server {
     }
 
     /// This binary as the control of what goes over gRPC.
-    pub(crate) fn control_echo() -> Result<Self> {
+    pub(crate) fn control_echo(inside: Inside) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("control-echo");
+        let inside = inside.to_possible_value().context("not to be said on a command line")?;
+        command.args(["control-echo", "--inside", inside.get_name()]);
         Self::start(command, tempfile::tempdir()?).context("the control")
     }
 

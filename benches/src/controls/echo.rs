@@ -1,8 +1,13 @@
 //! A bare tonic server that answers InvokeFunction and GetExecutionStatus with
 //! canned responses of the same size and shape as the host's. Everything else it
-//! leaves out.
+//! leaves out; on demand it runs the call that the host would run, on bare
+//! wasmtime, before it answers: then it is what no host can be faster than.
 
+use super::checked;
+use super::wasmtime::{ComponentFibonacci, CoreAdd};
+use crate::guests::{COMPONENT, CORE, bytes};
 use anyhow::Result;
+use clap::ValueEnum;
 use pilum_proto::spearlet::function_service_server::{FunctionService, FunctionServiceServer};
 use pilum_proto::spearlet::{self as wire, InvokeFunctionRequest, InvokeFunctionResponse};
 use std::io::Write;
@@ -10,8 +15,32 @@ use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
+/// What the control runs before it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Inside {
+    /// Nothing.
+    Nothing,
+    /// `add` of the core module.
+    Core,
+    /// `calculate-fibonacci` of the component.
+    Component,
+}
+
+/// The same, ready.
+enum Runs {
+    Nothing,
+    Core(CoreAdd),
+    Component(ComponentFibonacci),
+}
+
 /// Serves on a free port until it is killed.
-pub(crate) fn serve() -> Result<()> {
+pub(crate) fn serve(inside: Inside) -> Result<()> {
+    let runs = match inside {
+        Inside::Nothing => Runs::Nothing,
+        Inside::Core => Runs::Core(checked(CoreAdd::new(&bytes(CORE)?))?),
+        Inside::Component => Runs::Component(checked(ComponentFibonacci::new(&bytes(COMPONENT)?))?),
+    };
+    let echo = Echo { answer: answer(), status: status(), runs };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -21,7 +50,7 @@ pub(crate) fn serve() -> Result<()> {
         // Without this the control would wait for delayed acknowledgements.
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         tonic::transport::Server::builder()
-            .add_service(FunctionServiceServer::new(Echo { answer: answer(), status: status() }))
+            .add_service(FunctionServiceServer::new(echo))
             .serve_with_incoming(incoming)
             .await?;
         Ok(())
@@ -31,6 +60,17 @@ pub(crate) fn serve() -> Result<()> {
 struct Echo {
     answer: InvokeFunctionResponse,
     status: wire::GetExecutionStatusResponse,
+    runs: Runs,
+}
+
+impl Runs {
+    async fn run(&self) -> wasmtime::Result<()> {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Core(add) => add.call().await.map(drop),
+            Self::Component(fibonacci) => fibonacci.call().await.map(drop),
+        }
+    }
 }
 
 /// What the host answers to `add`, field by field.
@@ -84,6 +124,7 @@ macro_rules! unimplemented_rpcs {
                 if request.get_ref().parameters.is_empty() {
                     return Err(Status::invalid_argument("parameters"));
                 }
+                self.runs.run().await.map_err(|error| Status::internal(format!("{error:#}")))?;
                 Ok(Response::new(self.answer.clone()))
             }
 

@@ -1,8 +1,10 @@
 //! grpc_sync: synchronous calls over gRPC, a fresh instance each, against a
-//! bare tonic server that answers the same message.
+//! bare tonic server that answers the same message, and, to know what part of the
+//! distance is wasmtime's own, against one that runs the call on bare wasmtime.
 //!
 //! Every percentile is over thousands of calls a round.
 
+use crate::controls::echo::Inside;
 use crate::guests::{COMPONENT, source};
 use crate::load::{Loop, Measured};
 use crate::measure::{Figure, Plan, alternate};
@@ -10,41 +12,65 @@ use crate::server::Server;
 use crate::target::{at_least, at_most};
 use crate::wire::{Function, connect, invoke};
 use anyhow::Result;
+use pilum_proto::spearlet::InvokeFunctionRequest;
 use std::time::Duration;
 
 /// Calls in flight of the loaded half.
 const LOADED: usize = 32;
+/// Load before the first round.
+const WARM_UP: Duration = Duration::from_millis(300);
 
 pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
     super::block_on(async {
         let host = Server::host()?;
-        let control = Server::control_echo()?;
+        let control = Server::control_echo(Inside::Nothing)?;
         let mut client = connect(&host.grpc).await?;
         let mut figures = Vec::new();
-        for (kind, function) in
-            [("core", Function::add()?), ("component", Function::fibonacci(source(COMPONENT)?))]
-        {
+        for (kind, function, inside) in [
+            ("core", Function::add()?, Inside::Core),
+            ("component", Function::fibonacci(source(COMPONENT)?), Inside::Component),
+        ] {
             let request = function.registered(&mut client, kind).await?;
+            let floor = Server::control_echo(inside)?;
             for in_flight in [1, LOADED] {
-                let ours = Loop::connect(&host.grpc, in_flight).await?;
-                let bare = Loop::connect(&control.grpc, in_flight).await?;
-                let load = async |side: &Loop, duration| {
-                    side.run(duration, async |client, _| invoke(client, &request).await.map(drop)).await
-                };
-                let warm_up = Duration::from_millis(300);
-                load(&ours, warm_up).await?;
-                load(&bare, warm_up).await?;
-                let duration = Duration::from_secs_f64(plan.seconds);
-                let rounds = alternate(
-                    plan,
-                    async || load(&ours, duration).await,
-                    async || load(&bare, duration).await,
-                );
-                figures.extend(figures_of(kind, in_flight, &rounds.await?));
+                let beside = async |server: &Server| rounds(plan, &host, server, in_flight, &request).await;
+                figures.extend(figures_of(kind, in_flight, &beside(&control).await?));
+                figures.push(floor_of(kind, in_flight, &beside(&floor).await?));
             }
         }
         Ok(figures)
     })
+}
+
+/// The host and another server under the same load, in turn.
+async fn rounds(
+    plan: Plan,
+    host: &Server,
+    other: &Server,
+    in_flight: usize,
+    request: &InvokeFunctionRequest,
+) -> Result<Vec<(Measured, Measured)>> {
+    let ours = Loop::connect(&host.grpc, in_flight).await?;
+    let bare = Loop::connect(&other.grpc, in_flight).await?;
+    let load = async |side: &Loop, duration| {
+        side.run(duration, async |client, _| invoke(client, request).await.map(drop)).await
+    };
+    load(&ours, WARM_UP).await?;
+    load(&bare, WARM_UP).await?;
+    let duration = Duration::from_secs_f64(plan.seconds);
+    alternate(plan, async || load(&ours, duration).await, async || load(&bare, duration).await).await
+}
+
+/// What is left to gain: the host beside a server that runs the same call on bare
+/// wasmtime and does nothing else about it.
+fn floor_of(kind: &str, in_flight: usize, rounds: &[(Measured, Measured)]) -> Figure {
+    let name = |what| format!("grpc_sync {kind}, {in_flight} in flight, {what}, beside tonic with wasmtime");
+    if in_flight == 1 {
+        let p50: Vec<_> = rounds.iter().map(|(a, b)| (a.p50_us, b.p50_us)).collect();
+        return Figure::beside(name("p50"), "µs", &[], &p50);
+    }
+    let throughput: Vec<_> = rounds.iter().map(|(a, b)| (a.calls_per_s, b.calls_per_s)).collect();
+    Figure::beside(name("throughput"), "calls/s", &[], &throughput)
 }
 
 fn figures_of(kind: &str, in_flight: usize, rounds: &[(Measured, Measured)]) -> Vec<Figure> {

@@ -4,6 +4,7 @@
 //!
 //! The records are in memory in this version, which keeps 100,000 that ended.
 
+use crate::controls::echo::Inside;
 use crate::load::{Loop, Measured};
 use crate::measure::{Figure, Plan, alternate};
 use crate::server::{Server, Setup};
@@ -22,7 +23,7 @@ pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
     super::block_on(async {
         let few = Records::made(FEW).await?;
         let many = Records::made(MANY).await?;
-        let control = Server::control_echo()?;
+        let control = Server::control_echo(Inside::Nothing)?;
         let bare = Loop::connect(&control.grpc, IN_FLIGHT).await?;
         let duration = Duration::from_secs_f64(plan.seconds);
         let beside_bare = alternate(
