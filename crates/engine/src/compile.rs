@@ -15,8 +15,7 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
-/// How long a child may compile with all of the machine's cores, and so much
-/// longer with fewer of them. The largest component we know, 18 MB of Python,
+/// How long a child may compile. The largest component we know, 18 MB of Python,
 /// takes 5 s on two cores.
 const COMPILE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Memory a child may write to, in bytes.
@@ -86,6 +85,10 @@ pub(crate) struct CompileQueue {
     cores_max: u32,
 }
 
+/// Larger artifacts compile on all cores whatever else runs: one alone might not
+/// be done in time.
+const ONE_THREAD_MAX_BYTES: usize = 4 << 20;
+
 /// What a child may take of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Share {
@@ -93,18 +96,17 @@ struct Share {
     cores: u32,
     /// Threads that compile.
     threads: u32,
-    timeout: Duration,
 }
 
 impl Share {
     /// Of a machine with so many cores. While functions run, half of the cores
     /// are theirs: a thread that is nicer than another still keeps its core for
     /// the rest of a slice of some 3 ms, which a call of microseconds would feel.
-    fn of(cores: u32, calls_run: bool) -> Self {
-        if calls_run {
-            Self { cores: cores.min(2), threads: 1, timeout: COMPILE_TIMEOUT * cores.min(2) }
+    fn of(cores: u32, calls_run: bool, wasm_bytes: usize) -> Self {
+        if calls_run && wasm_bytes <= ONE_THREAD_MAX_BYTES {
+            Self { cores: cores.min(2), threads: 1 }
         } else {
-            Self { cores, threads: cores, timeout: COMPILE_TIMEOUT }
+            Self { cores, threads: cores }
         }
     }
 }
@@ -126,7 +128,7 @@ impl CompileQueue {
         calls_run: bool,
     ) -> Result<Vec<u8>, EngineError> {
         let closed = |_| EngineError::Internal("the compile queue is closed".to_owned());
-        let share = Share::of(self.cores_max, calls_run);
+        let share = Share::of(self.cores_max, calls_run, artifact.bytes().len());
         let _cores = self.cores.acquire_many(share.cores).await.map_err(closed)?;
         match &self.compiler {
             Compiler::InProcess => {
@@ -145,9 +147,9 @@ impl CompileQueue {
                 if self.metered {
                     command.arg("--metered");
                 }
-                let compiled = tokio::time::timeout(share.timeout, run_child(command, artifact.bytes()));
+                let compiled = tokio::time::timeout(COMPILE_TIMEOUT, run_child(command, artifact.bytes()));
                 compiled.await.unwrap_or_else(|_| {
-                    let seconds = share.timeout.as_secs();
+                    let seconds = COMPILE_TIMEOUT.as_secs();
                     Err(EngineError::CompileLimit(format!("it takes longer than {seconds} s")))
                 })
             }
@@ -259,4 +261,19 @@ fn compile_child(metered: bool) -> std::io::Result<()> {
         }
     }
     stdout.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_keep_half_of_the_cores() {
+        for (cores, beside_calls) in [(1, 1), (2, 2), (8, 2)] {
+            assert_eq!(Share::of(cores, false, 1), Share { cores, threads: cores });
+            assert_eq!(Share::of(cores, true, 1), Share { cores: beside_calls, threads: 1 });
+            let large = ONE_THREAD_MAX_BYTES + 1;
+            assert_eq!(Share::of(cores, true, large), Share { cores, threads: cores });
+        }
+    }
 }
