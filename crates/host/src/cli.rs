@@ -36,6 +36,8 @@ pub enum Command {
     Executions(Executions),
     /// Show what a .wasm file exports and imports, without running it.
     Inspect(Inspect),
+    /// Measure what a function's calls take, and what the host adds to them.
+    Bench(Bench),
     /// Compile wasm from standard input; the host starts this itself.
     #[command(hide = true)]
     CompileChild {
@@ -212,4 +214,32 @@ pub struct Inspect {
     /// Where to keep its native code [default: the user's cache directory]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+}
+
+/// `pilum bench`.
+#[derive(Debug, Args)]
+#[command(after_help = "A file is called in three ways, in turn: by wasmtime alone, through the host in \
+    this process, and over gRPC on a loopback port. A task is called on its host, over gRPC.\n\nTimes are \
+    in microseconds. Exit codes: 0 measured, 1 the function failed, 2 the call was refused.\n\nExamples:\n  \
+    pilum bench ./calc.wasm add a=2 b=3\n  pilum bench calc add a=2 b=3 --in-flight 32")]
+pub struct Bench {
+    /// A file, or a task of a host by id or name
+    pub target: String,
+    /// The function's name, in full or short
+    pub function: String,
+    /// Its parameters: name=value …
+    #[arg(value_name = "NAME=VALUE", allow_negative_numbers = true)]
+    pub parameters: Vec<String>,
+    /// How long to measure each way
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub seconds: u32,
+    /// Calls in flight at once over gRPC
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub in_flight: u32,
+    /// Where a file's native code is kept [default: the user's cache directory]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The host.
+    #[command(flatten)]
+    pub remote: Remote,
 }

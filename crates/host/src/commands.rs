@@ -1,5 +1,6 @@
 //! What each subcommand does.
 
+mod bench;
 mod executions;
 mod inspect;
 mod invoke;
@@ -30,6 +31,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Cancel(cancel) => block_on(executions::cancel(cancel)),
         Command::Tasks(tasks) => block_on(tasks::list(tasks)),
         Command::Executions(list) => block_on(executions::list(list)),
+        Command::Bench(bench) => block_on(bench::run(bench)),
         Command::Inspect(inspect) => block_on(inspect::run(inspect)),
     };
     ended.unwrap_or_else(|error| {

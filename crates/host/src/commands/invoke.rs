@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// What the target of a call is.
-enum Kind {
+pub(super) enum Kind {
     /// A file that runs here.
     File,
     /// A location that the host can read.
@@ -38,7 +38,8 @@ pub(super) async fn run(invoke: Invoke) -> Result<ExitCode> {
     }
 }
 
-fn kind(target: &str) -> Kind {
+/// What `target` is meant to be.
+pub(super) fn kind(target: &str) -> Kind {
     if ["file:", "http:", "https:"].iter().any(|scheme| target.starts_with(scheme)) {
         Kind::Location
     } else if target.contains('/') || Path::new(target).extension().is_some_and(|e| e == "wasm") {
@@ -59,7 +60,8 @@ async fn run_here(invoke: &Invoke) -> Result<ExitCode> {
     local::with_host(&root, invoke.data_dir.clone(), work).await
 }
 
-fn url_of(file: &Path) -> Result<String> {
+/// A file as a location.
+pub(super) fn url_of(file: &Path) -> Result<String> {
     let url = url::Url::from_file_path(file);
     Ok(url.ok().with_context(|| format!("{} cannot be written as a location", file.display()))?.into())
 }
