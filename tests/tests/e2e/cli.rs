@@ -1,5 +1,6 @@
 //! The command line by hand: without a server, and against a host.
 
+mod bench;
 mod remote;
 
 use pilum_tests::{Pilum, Ran, guest_path, wasm};
