@@ -47,26 +47,27 @@ impl Lowering {
         value: &Value,
         ty: &ValType,
     ) -> Result<CoreVal, BindError> {
-        self.path.clear();
-        self.path.push_str(name);
         // A core integer has no sign: both readings of its bits are welcome.
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the range was checked; the bits are what is meant"
         )]
-        match ty {
-            ValType::I32 => {
-                let bits = self.integer(value, i128::from(i32::MIN), i128::from(u32::MAX), "s32")?;
-                Ok(CoreVal::I32(bits as i32))
-            }
-            ValType::I64 => {
-                let bits = self.integer(value, i128::from(i64::MIN), i128::from(u64::MAX), "s64")?;
-                Ok(CoreVal::I64(bits as i64))
-            }
-            ValType::F32 => Ok(CoreVal::F32((self.float(value, "f32")? as f32).to_bits())),
-            ValType::F64 => Ok(CoreVal::F64(self.float(value, "f64")?.to_bits())),
+        let fitted = match ty {
+            ValType::I32 => self
+                .integer(value, i128::from(i32::MIN), i128::from(u32::MAX), "s32")
+                .map(|bits| CoreVal::I32(bits as i32)),
+            ValType::I64 => self
+                .integer(value, i128::from(i64::MIN), i128::from(u64::MAX), "s64")
+                .map(|bits| CoreVal::I64(bits as i64)),
+            ValType::F32 => self.float(value, "f32").map(|float| CoreVal::F32((float as f32).to_bits())),
+            ValType::F64 => self.float(value, "f64").map(|float| CoreVal::F64(float.to_bits())),
             ValType::V128 | ValType::Ref(_) => Err(self.wrong(&wit::core_type(ty).to_string(), value)),
-        }
+        };
+        // There is no way further inside: the path is the name, written where it is needed.
+        fitted.map_err(|error| match error {
+            BindError::Parameter { reason, .. } => BindError::Parameter { path: name.to_owned(), reason },
+            other => other,
+        })
     }
 
     fn value(&mut self, value: Value, ty: &Type) -> Result<Val, BindError> {

@@ -153,7 +153,7 @@ impl<'a, R: Runtime, S: Store> Flight<'a, R, S> {
             outcome.receipt.queue_wait = admitted.queue_wait;
             outcome.receipt.attempt = admitted.attempts;
         }
-        let bytes = weight::record(Some(&outcome), self.run.request.as_ref());
+        let bytes = weight::record(Some(&outcome), self.run.request.as_deref());
         let execution = self.run.end(outcome, at);
         self.core.ledger.ended(&self.run, at, bytes);
         self.core.count_ended(Some(&self.entry), &execution.tenant, &execution.function, execution.state, at);

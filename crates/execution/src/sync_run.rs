@@ -19,7 +19,7 @@ pub(crate) struct SyncRun {
     pub(crate) function: FunctionName,
     /// What was asked for, where it is needed again: to recognise a repeat, or
     /// to try again.
-    pub(crate) request: Option<Submission>,
+    pub(crate) request: Option<Box<Submission>>,
     /// Stops it, and tells its end.
     pub(crate) handle: Handle,
     /// Written by the call, read by whoever asks how it stands; held for a copy.
@@ -43,7 +43,7 @@ impl SyncRun {
         key: Key,
         task_id: TaskId,
         function: FunctionName,
-        request: Option<Submission>,
+        request: Option<Box<Submission>>,
     ) -> Self {
         let progress = Mutex::new(Progress::Claimed);
         Self { key, task_id, function, request, handle: Handle::default(), progress }
