@@ -33,17 +33,19 @@ impl<R: Runtime, S: Store> Core<R, S> {
 
         let brought = execution_id.is_some();
         let id = execution_id.unwrap_or_else(|| ids::execution(self.clock.at(arrived)));
-        let request = kept.map(|parameters| Box::new(Submission {
-            id: id.clone(),
-            tenant: tenant.clone(),
-            task_id: task.id.clone(),
-            function: function.clone(),
-            parameters,
-            environment: Arc::clone(&environment),
-            timeout: terms.timeout,
-            max_retries: terms.max_retries,
-            force_new_instance,
-        }));
+        let request = kept.map(|parameters| {
+            Box::new(Submission {
+                id: id.clone(),
+                tenant: tenant.clone(),
+                task_id: task.id.clone(),
+                function: function.clone(),
+                parameters,
+                environment: Arc::clone(&environment),
+                timeout: terms.timeout,
+                max_retries: terms.max_retries,
+                force_new_instance,
+            })
+        });
         let run = SyncRun::new(Key::new(tenant, id), task.id.clone(), function.clone(), request);
         let mut flight = Flight::new(self, Arc::clone(&reservation.entry), run);
         if brought && let Some(reply) = Box::pin(flight.claim(terms.timeout)).await? {
