@@ -3,7 +3,8 @@
 
 use crate::core::{Core, cancelled};
 use crate::estimate;
-use crate::ledger::{IdClaim, Key};
+use crate::key::Key;
+use crate::ledger::IdClaim;
 use crate::sync_run::SyncRun;
 use crate::task_entry::TaskEntry;
 use crate::{Execution, Refusal, Reply, Runtime, Store, weight};

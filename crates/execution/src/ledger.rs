@@ -1,6 +1,7 @@
 //! Synchronous executions, kept in memory for a while so that status, listings
 //! and repeats find them. Their record is not durable.
 
+use crate::key::Key;
 use crate::lock::lock;
 use crate::sync_run::SyncRun;
 use crate::{Execution, ListQuery};
@@ -8,9 +9,8 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as TableEntry;
 use pilum_types::{ExecutionId, TaskId, TenantId};
 use std::collections::{BTreeMap, VecDeque};
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 /// Parts with a lock each, so that calls on all cores seldom meet. A few times
@@ -20,15 +20,6 @@ const SHARDS: usize = 16;
 const ENDED_MAX: usize = 10_000;
 /// What ended executions may hold, in bytes: small beside one instance pool.
 const ENDED_MAX_BYTES: usize = 64 << 20;
-
-/// Whose execution, and which.
-#[derive(Debug, Clone)]
-pub(crate) struct Key {
-    pub(crate) tenant: TenantId,
-    pub(crate) id: ExecutionId,
-    /// Of both, made once: a call is put in, counted as ended and evicted by it.
-    hash: u64,
-}
 
 /// The synchronous executions that run, and those that ended lately. Those that
 /// run are never evicted; they are as many as there are slots.
@@ -100,7 +91,7 @@ impl Ledger {
     /// Puts in a run under an id that was just made.
     pub(crate) fn insert(&self, run: Arc<SyncRun>) {
         let mut shard = self.shard(&run.key);
-        shard.entries.insert_unique(run.key.hash, Entry::Run(run), Entry::hash);
+        shard.entries.insert_unique(run.key.hash(), Entry::Run(run), Entry::hash);
     }
 
     /// Puts in a run under an id that its caller brought.
@@ -146,7 +137,7 @@ impl Ledger {
             total = self.forget_bytes(evicted.bytes);
         }
         if total > self.bounds.bytes {
-            self.evict_bytes(run.key.place());
+            self.evict_bytes(place(&run.key));
         }
     }
 
@@ -210,7 +201,7 @@ impl Ledger {
 
     #[expect(clippy::indexing_slicing, reason = "a remainder of the array's own length")]
     fn shard(&self, key: &Key) -> MutexGuard<'_, Shard> {
-        lock(&self.shards[key.place()])
+        lock(&self.shards[place(key)])
     }
 
     /// All runs that `wanted` picks. Each shard is locked for the look-up only.
@@ -277,37 +268,22 @@ impl Ledger {
     }
 }
 
-impl Key {
-    pub(crate) fn new(tenant: TenantId, id: ExecutionId) -> Self {
-        /// Keyed, since clients choose ids.
-        static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-        let hash = HASHER.hash_one((&tenant, &id));
-        Self { tenant, id, hash }
-    }
-
-    /// The shard. Bits that the shards' own tables do not go by.
-    fn place(&self) -> usize {
-        (self.hash >> 32) as usize % SHARDS
-    }
-}
-
-impl PartialEq for Key {
-    fn eq(&self, other: &Self) -> bool {
-        self.hash == other.hash && self.id == other.id && self.tenant == other.tenant
-    }
+/// The shard of a key: by bits that the shards' own tables do not go by.
+fn place(key: &Key) -> usize {
+    (key.hash() >> 32) as usize % SHARDS
 }
 
 impl Shard {
     fn get(&self, key: &Key) -> Option<&Entry> {
-        self.entries.find(key.hash, |entry| entry.key() == key)
+        self.entries.find(key.hash(), |entry| entry.key() == key)
     }
 
     fn entry(&mut self, key: &Key) -> TableEntry<'_, Entry> {
-        self.entries.entry(key.hash, |entry| entry.key() == key, Entry::hash)
+        self.entries.entry(key.hash(), |entry| entry.key() == key, Entry::hash)
     }
 
     fn remove(&mut self, key: &Key) {
-        if let Ok(entry) = self.entries.find_entry(key.hash, |entry| entry.key() == key) {
+        if let Ok(entry) = self.entries.find_entry(key.hash(), |entry| entry.key() == key) {
             entry.remove();
         }
     }
@@ -328,7 +304,7 @@ impl Entry {
     }
 
     fn hash(&self) -> u64 {
-        self.key().hash
+        self.key().hash()
     }
 }
 

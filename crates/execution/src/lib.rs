@@ -23,6 +23,7 @@ mod resolve;
 mod task_entry;
 
 mod flight;
+mod key;
 mod ledger;
 mod sync;
 mod sync_run;

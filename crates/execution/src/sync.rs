@@ -6,7 +6,7 @@
 
 use crate::core::{Core, cancelled};
 use crate::flight::{Again, Flight};
-use crate::ledger::Key;
+use crate::key::Key;
 use crate::sync_run::SyncRun;
 use crate::{Invocation, Refusal, Reply, RunContext, Runtime, Store, Submission, backoff, ids};
 use pilum_types::{Outcome, Parameter, RetryClass};

@@ -1,7 +1,7 @@
 //! One synchronous execution, from its claim of an id to its end.
 
 use crate::handle::Handle;
-use crate::ledger::Key;
+use crate::key::Key;
 use crate::lock::lock;
 use crate::{Attempt, Execution, Mode, Submission};
 use pilum_types::{Failure, FunctionName, Outcome, State, TaskId};

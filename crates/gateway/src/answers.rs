@@ -27,11 +27,16 @@ pub(crate) struct Answers<Io> {
     turn: Turn,
 }
 
+/// Whether a small write waits one turn of the run queue, in which calls that are
+/// ready to run add their answers. The runtime polls a connection that a call has
+/// woken before anything else, so each answer would else be written by itself.
 #[derive(Debug, Default)]
 struct Turn {
-    /// What there was to write when the turn began.
+    /// What there was to write when the turn began, in bytes.
     waits_with: Option<usize>,
+    /// Turns in a row that brought nothing.
     vain: u32,
+    /// Writes to come that do not wait.
     skip: u32,
 }
 
@@ -104,5 +109,79 @@ impl<Io: Connected> Connected for Answers<Io> {
 
     fn connect_info(&self) -> Self::ConnectInfo {
         self.io.connect_info()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt as _;
+    use std::io::IoSlice;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+    fn pair() -> (Answers<DuplexStream>, DuplexStream) {
+        let (near, far) = duplex(1 << 20);
+        (Answers::new(near), far)
+    }
+
+    /// Offers so many bytes once; how many were written, if any.
+    fn offer(answers: &mut Answers<DuplexStream>, bytes: usize) -> Option<usize> {
+        let bytes = vec![7; bytes];
+        let slices = [IoSlice::new(&bytes)];
+        let written = std::future::poll_fn(|context| {
+            let polled = Pin::new(&mut *answers).poll_write_vectored(context, &slices);
+            Poll::Ready(polled.map(|written| written.expect("written")))
+        });
+        match written.now_or_never().expect("polled once") {
+            Poll::Ready(written) => Some(written),
+            Poll::Pending => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_write_waits_as_long_as_that_brings_more() {
+        let (mut answers, _far) = pair();
+        for _ in 0..10 {
+            assert_eq!(offer(&mut answers, 100), None, "it waits its turn");
+            assert_eq!(offer(&mut answers, 300), Some(300), "two answers more have come");
+        }
+    }
+
+    #[tokio::test]
+    async fn turns_that_bring_nothing_become_rare() {
+        let (mut answers, _far) = pair();
+        let mut waited = 0;
+        for _ in 0..1_000 {
+            if offer(&mut answers, 100).is_none() {
+                waited += 1;
+                assert_eq!(offer(&mut answers, 100), Some(100));
+            }
+            // Else tokio itself makes a write wait once in a while.
+            tokio::task::yield_now().await;
+        }
+        assert!((10..30).contains(&waited), "{waited} of 1,000 writes waited");
+    }
+
+    #[tokio::test]
+    async fn large_writes_do_not_wait() {
+        let (mut answers, _far) = pair();
+        assert_eq!(offer(&mut answers, SMALL_WRITE_MAX_BYTES), Some(SMALL_WRITE_MAX_BYTES));
+    }
+
+    #[tokio::test]
+    async fn several_buffers_are_offered_after_the_first_write_and_all_bytes_arrive() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let near = tokio::net::TcpStream::connect(listener.local_addr().expect("bound")).await;
+        let (mut far, _) = listener.accept().await.expect("accepted");
+        let mut answers = Answers::new(near.expect("connected"));
+        assert!(!answers.is_write_vectored(), "h2 asks now, once");
+        for _ in 0..100 {
+            answers.write_all(b"answer").await.expect("written");
+        }
+        assert!(answers.is_write_vectored());
+        drop(answers);
+        let mut text = String::new();
+        far.read_to_string(&mut text).await.expect("read");
+        assert_eq!(text, "answer".repeat(100));
     }
 }

@@ -40,7 +40,7 @@ fn done() -> Outcome {
 }
 
 fn place_of(shard: &Shard) -> usize {
-    shard.ended.back().expect("it is full").run.key.place()
+    place(&shard.ended.back().expect("it is full").run.key)
 }
 
 fn ids(ledger: &Ledger, tenant: &str, query: &ListQuery) -> Vec<String> {
@@ -71,7 +71,7 @@ fn what_ended_first_goes_first_and_what_runs_stays() {
     for shard in &ledger.shards {
         let shard = lock(shard);
         let in_order = |i: &u64| run("a", &format!("e{i:03}"), "t").key.clone();
-        let here: Vec<u64> = (0..500).filter(|i| in_order(i).place() == place_of(&shard)).collect();
+        let here: Vec<u64> = (0..500).filter(|i| place(&in_order(i)) == place_of(&shard)).collect();
         let kept: Vec<u64> = here.iter().copied().filter(|i| shard.get(&in_order(i)).is_some()).collect();
         assert_eq!(kept, here[here.len() - 2..], "the newest are kept");
     }
