@@ -27,9 +27,9 @@ const NATIVE_MAX_BYTES: u64 = 512 << 20;
 /// Text of an error a child may answer with, in bytes.
 const MESSAGE_MAX_BYTES: usize = 4 << 10;
 
-/// The first byte of a child's answer: native code follows.
 /// Tells wasmtime's compiler how many threads to use.
 const THREADS_VARIABLE: &str = "RAYON_NUM_THREADS";
+/// The first byte of a child's answer: native code follows.
 const ANSWER_CODE: u8 = 0;
 /// The first byte of a child's answer: the reason why there is none follows.
 const ANSWER_INVALID: u8 = 1;

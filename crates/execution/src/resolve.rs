@@ -54,21 +54,21 @@ impl<R: Runtime, S: Store> Core<R, S> {
         }
     }
 
-    /// A registered task's code, from the runtime.
+    /// A registered task's code: as the last call found it, or from the runtime.
     pub(crate) async fn code(
         &self,
         entry: &TaskEntry<R::Prepared>,
     ) -> Result<Arc<R::Prepared>, PrepareError> {
+        if let Some(code) = entry.code() {
+            return Ok(code);
+        }
         let code = self.runtime.prepare(&entry.task.spec.source).await?;
         entry.found_code(&code);
         Ok(code)
     }
 
     async fn resolve_known(&self, entry: Arc<TaskEntry<R::Prepared>>) -> Result<Ready<R::Prepared>, Refusal> {
-        let prepared = match entry.code() {
-            Some(code) => code,
-            None => self.code(&entry).await?,
-        };
+        let prepared = self.code(&entry).await?;
         Ok(Ready { task: Found::Known(entry), prepared })
     }
 

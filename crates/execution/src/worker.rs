@@ -149,12 +149,9 @@ impl<R: Runtime, S: Store> Core<R, S> {
             return Ran::in_vain("the task was deleted", false);
         };
         let submission = &lease.submission;
-        let prepared = match entry.code() {
-            Some(code) => code,
-            None => match self.code(entry).await {
-                Ok(code) => code,
-                Err(error) => return Ran::unprepared(&error),
-            },
+        let prepared = match self.code(entry).await {
+            Ok(code) => code,
+            Err(error) => return Ran::unprepared(&error),
         };
         let parameters = submission.parameters.clone();
         let call = match self.runtime.bind(&prepared, &submission.function, parameters) {
