@@ -3,7 +3,7 @@
 use crate::guests;
 use anyhow::{Result, bail, ensure};
 use pilum_engine::{Compiler, Engine, EngineSettings};
-use pilum_execution::{ArtifactLabels, Executions, Invocation, MemoryStore, Mode, Reply, Target, TaskSpec};
+use pilum_execution::{ArtifactLabels, Executions, Invocation, Mode, Reply, Schedule, Target, TaskSpec};
 use pilum_host::EngineRuntime;
 use pilum_host::wiring::{self, HostExecutions};
 use pilum_types::{
@@ -60,7 +60,7 @@ impl InProcess {
         };
         let engine = Engine::new(&settings, wiring::artifacts(&config)?, Compiler::InProcess)?;
         let runtime = EngineRuntime::new(engine);
-        let executions = Executions::start(runtime, MemoryStore::default(), config.execution_settings());
+        let executions = Executions::start(runtime, wiring::store(&config)?, config.execution_settings())?;
         Ok(Self { executions })
     }
 
@@ -119,5 +119,7 @@ fn invocation(target: Target, call: Call) -> Result<Invocation> {
         max_retries: None,
         environment: Arc::from([]),
         force_new_instance: false,
+        schedule: Schedule::default(),
+        callback: None,
     })
 }

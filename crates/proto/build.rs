@@ -7,11 +7,11 @@ use std::path::PathBuf;
 fn main() -> Result<(), Box<dyn Error>> {
     // Asked for when it runs, so that a checkout that moved still builds.
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
-    let file = root.join("spearlet/function.proto");
+    let files = ["spearlet/function.proto", "pilum/v1/host.proto"];
     println!("cargo::rerun-if-changed={}", root.display());
 
     let mut compiler = protox::Compiler::new([&root])?;
-    compiler.include_imports(true).include_source_info(true).open_file(&file)?;
+    compiler.include_imports(true).include_source_info(true).open_files(files)?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     // What reflection serves, comments included.
     std::fs::write(out.join("descriptor.bin"), compiler.encode_file_descriptor_set())?;

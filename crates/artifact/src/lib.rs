@@ -29,6 +29,7 @@ mod store;
 // Where bytes come from.
 mod address;
 mod network;
+mod outbound;
 mod roots;
 mod web;
 
@@ -45,4 +46,5 @@ pub use address::is_public;
 pub use artifact::VerifiedArtifact;
 pub use config::ArtifactConfig;
 pub use error::ArtifactError;
+pub use outbound::{Outbound, OutboundError};
 pub use store::ArtifactStore;

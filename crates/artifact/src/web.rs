@@ -38,19 +38,7 @@ impl Web {
     /// # Errors
     /// [`ArtifactError::Storage`] when TLS cannot be set up.
     pub(crate) fn new(config: &ArtifactConfig, network: Network) -> Result<Self, ArtifactError> {
-        // One per process; where another part of the host was first, its choice stands.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = builder(&network).build().or_else(|error| {
-            let cause = chain(&error);
-            tracing::warn!(
-                cause,
-                "no certificate authorities on this machine: https: locations will not work"
-            );
-            builder(&network).tls_certs_only([]).build()
-        });
-        let client =
-            client.map_err(|error| ArtifactError::storage("cannot set up the HTTP client", chain(&error)))?;
-        Ok(Self { client, network, max_bytes: config.max_bytes })
+        Ok(Self { client: client(&network)?, network, max_bytes: config.max_bytes })
     }
 
     /// One try: follows redirects to a response and takes its body.
@@ -82,6 +70,21 @@ impl Web {
         }
         Err(Failure::Lasting(format!("it redirects more than {MAX_REDIRECTS} times")))
     }
+}
+
+/// A client that connects where the network's policy allows.
+///
+/// # Errors
+/// [`ArtifactError::Storage`] when TLS cannot be set up.
+pub(crate) fn client(network: &Network) -> Result<Client, ArtifactError> {
+    // One per process; where another part of the host was first, its choice stands.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = builder(network).build().or_else(|error| {
+        let cause = chain(&error);
+        tracing::warn!(cause, "no certificate authorities on this machine: https: locations will not work");
+        builder(network).tls_certs_only([]).build()
+    });
+    client.map_err(|error| ArtifactError::storage("cannot set up the HTTP client", chain(&error)))
 }
 
 fn builder(network: &Network) -> ClientBuilder {
@@ -157,7 +160,7 @@ fn classify(error: reqwest::Error) -> Failure {
 }
 
 /// An error with its causes in one line, each said once.
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -57,6 +57,29 @@ pub struct Report {
     pub status: Status,
     /// The last attempt's log lines, each after the name of its stream.
     pub logs: Vec<String>,
+    /// Every attempt so far, the one under way included.
+    pub attempts: Vec<Attempt>,
+    /// While it waits its turn: about the how manieth it is, from 1.
+    pub queue_position: Option<u64>,
+    /// Whether it failed for good and waits to be redriven or discarded.
+    pub is_dead_letter: bool,
+}
+
+/// One run of an execution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    /// Counted from 1.
+    pub number: u32,
+    /// When it began.
+    pub started_at: Option<SystemTime>,
+    /// How long it took; zero while it runs.
+    pub took: Duration,
+    /// The stable code of what went wrong, if it failed.
+    pub error_code: Option<String>,
+    /// What went wrong, for people.
+    pub error_message: String,
+    /// The instance that ran it, once it has ended.
+    pub instance_id: Option<String>,
 }
 
 /// What became of a cancellation.

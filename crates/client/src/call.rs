@@ -1,13 +1,15 @@
 //! What to call.
 
 use crate::ClientError;
+use pilum_proto::pilum::v1::Priority as WirePriority;
 use pilum_proto::spearlet::{
     ArtifactSpec, ExecutionContext, ExecutionMode, FunctionParameter, InvocationType, InvokeFunctionRequest,
 };
 use pilum_proto::value::parameter_to_any;
-use pilum_types::{ArtifactSource, ExecutionId, FunctionName, Parameter, TaskId, TaskName};
+use pilum_types::{ArtifactSource, ExecutionId, FunctionName, Parameter, Priority, TaskId, TaskName};
+use prost_types::Timestamp;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A call of a function.
 #[derive(Debug, Clone)]
@@ -21,6 +23,10 @@ pub struct Call {
     execution_id: Option<ExecutionId>,
     environment: BTreeMap<String, String>,
     force_new_instance: bool,
+    priority: Option<Priority>,
+    not_before: Option<SystemTime>,
+    deadline: Option<SystemTime>,
+    callback: Option<String>,
 }
 
 /// Whose function is called.
@@ -81,6 +87,10 @@ impl Call {
             execution_id: None,
             environment: BTreeMap::new(),
             force_new_instance: false,
+            priority: None,
+            not_before: None,
+            deadline: None,
+            callback: None,
         }
     }
 
@@ -126,6 +136,30 @@ impl Call {
         Self { force_new_instance: true, ..self }
     }
 
+    /// Before which others it runs. For [`Mode::Async`], as the next three.
+    #[must_use]
+    pub fn priority(self, priority: Priority) -> Self {
+        Self { priority: Some(priority), ..self }
+    }
+
+    /// Not before this time.
+    #[must_use]
+    pub fn not_before(self, time: SystemTime) -> Self {
+        Self { not_before: Some(time), ..self }
+    }
+
+    /// Of no use after this time.
+    #[must_use]
+    pub fn deadline(self, time: SystemTime) -> Self {
+        Self { deadline: Some(time), ..self }
+    }
+
+    /// With its terminal status sent to this URL.
+    #[must_use]
+    pub fn callback(self, url: impl Into<String>) -> Self {
+        Self { callback: Some(url.into()), ..self }
+    }
+
     /// The call as InvokeFunction takes it.
     pub(crate) fn into_request(self) -> Result<InvokeFunctionRequest, ClientError> {
         let mode = match self.mode {
@@ -146,6 +180,10 @@ impl Call {
             environment: self.environment,
             timeout_ms: self.timeout.map(millis).unwrap_or_default(),
             max_retries: self.retries.unwrap_or_default().try_into().unwrap_or(i32::MAX),
+            priority: self.priority.map_or(WirePriority::Unspecified, wire_priority).into(),
+            not_before: self.not_before.map(Timestamp::from),
+            deadline: self.deadline.map(Timestamp::from),
+            callback_url: self.callback.unwrap_or_default(),
             ..ExecutionContext::default()
         };
         let request = InvokeFunctionRequest {
@@ -174,6 +212,15 @@ impl Call {
                 ..with_task(request, task)
             },
         })
+    }
+}
+
+fn wire_priority(priority: Priority) -> WirePriority {
+    match priority {
+        Priority::Low => WirePriority::Low,
+        Priority::Normal => WirePriority::Normal,
+        Priority::High => WirePriority::High,
+        Priority::Urgent => WirePriority::Urgent,
     }
 }
 
@@ -243,13 +290,18 @@ mod tests {
             .retries(3)
             .execution_id(ExecutionId::parse("mine").expect("an id"))
             .environment([("A".to_owned(), "1".to_owned())])
-            .force_new_instance();
+            .force_new_instance()
+            .priority(Priority::High)
+            .not_before(SystemTime::UNIX_EPOCH + Duration::from_secs(5))
+            .callback("https://a.example");
         assert_eq!(call.clone().into_stream_request().expect("flat").execution_mode, 3);
         let request = call.into_request().expect("flat");
         let context = request.context.expect("a context");
         assert_eq!((request.execution_mode, context.timeout_ms, context.max_retries), (2, 1, 3));
         assert_eq!((request.execution_id.as_deref(), request.force_new_instance), (Some("mine"), true));
         assert_eq!((request.parameters.len(), context.environment.len()), (1, 1));
+        assert_eq!((context.priority, context.callback_url.as_str()), (3, "https://a.example"));
+        assert_eq!((context.not_before.map(|at| at.seconds), context.deadline), (Some(5), None));
 
         let deep = (0..40).fold(Value::Null, |inner, _| Value::List(vec![inner]));
         let call = Call::new(Target::New(task()), name("f")).parameters(vec![parameter(deep)]);

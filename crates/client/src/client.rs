@@ -5,6 +5,7 @@ use crate::call::Call;
 use crate::error::ClientError;
 use crate::stream::Chunks;
 use crate::{connect, read};
+use pilum_proto::pilum::v1::host_service_client::HostServiceClient;
 use pilum_proto::spearlet::function_service_client::FunctionServiceClient;
 use pilum_proto::spearlet::{
     CancelExecutionRequest, DeleteTaskRequest, GetExecutionStatusRequest, GetHealthRequest, GetStatsRequest,
@@ -19,6 +20,7 @@ use tonic::transport::Channel;
 #[derive(Debug, Clone)]
 pub struct Client {
     stub: FunctionServiceClient<Channel>,
+    host: HostServiceClient<Channel>,
 }
 
 impl Client {
@@ -143,9 +145,14 @@ impl Client {
     }
 
     fn over_channel(channel: Channel) -> Self {
-        let stub = FunctionServiceClient::new(channel)
+        let stub = FunctionServiceClient::new(channel.clone())
             .max_encoding_message_size(REQUEST_MAX_BYTES)
             .max_decoding_message_size(RESPONSE_MAX_BYTES);
-        Self { stub }
+        Self { stub, host: HostServiceClient::new(channel).max_decoding_message_size(RESPONSE_MAX_BYTES) }
+    }
+
+    /// The generated client of the host's own service.
+    pub(crate) fn host(&self) -> HostServiceClient<Channel> {
+        self.host.clone()
     }
 }

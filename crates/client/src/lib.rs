@@ -29,16 +29,26 @@ mod answer;
 mod call;
 mod client;
 mod connect;
+mod dead_letters;
 mod error;
 mod pages;
 mod read;
 mod stream;
+mod watch;
 
-pub use answer::{Cancellation, Deletion, ExecutionLine, Health, HostStats, Invoked, Report, Status, Task};
+pub use answer::{
+    Attempt, Cancellation, Deletion, ExecutionLine, Health, HostStats, Invoked, Report, Status, Task,
+};
 pub use call::{Call, Mode, NewTask, Target};
 pub use client::Client;
 pub use error::{ClientError, Refused};
 pub use pages::ExecutionFilter;
 pub use stream::{Chunks, Piece};
+pub use watch::{News, Watch};
+/// A time as RFC 3339 writes it; `None` for any other text.
+pub fn read_time(text: &str) -> Option<std::time::SystemTime> {
+    text.parse::<prost_types::Timestamp>().ok()?.try_into().ok()
+}
+
 /// The gRPC status codes, as a [`Refused`] has one.
 pub use tonic::Code;

@@ -7,7 +7,7 @@ use pilum_proto::spearlet::{ListExecutionsRequest, ListTasksRequest};
 use pilum_types::{State, TaskId};
 
 /// Entries asked for at once: the most a host gives.
-const PAGE: i32 = 1_000;
+pub(crate) const PAGE: i32 = 1_000;
 
 /// Which executions to list.
 #[derive(Debug, Clone, Default)]
@@ -72,7 +72,7 @@ impl Client {
 }
 
 /// Where the next page begins: further on, or the listing would never end.
-fn next(before: &str, after: String) -> Result<String, ClientError> {
+pub(crate) fn next(before: &str, after: String) -> Result<String, ClientError> {
     if after.as_str() > before {
         return Ok(after);
     }

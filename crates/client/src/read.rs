@@ -2,8 +2,9 @@
 
 use crate::ClientError;
 use crate::answer::{
-    Cancellation, Deletion, ExecutionLine, Health, HostStats, Invoked, Report, Status, Task,
+    Attempt, Cancellation, Deletion, ExecutionLine, Health, HostStats, Invoked, Report, Status, Task,
 };
+use pilum_proto::pilum::v1::Attempt as WireAttempt;
 use pilum_proto::spearlet::{
     CancelExecutionResponse, DeleteTaskResponse, ExecutionInfo, ExecutionMode, ExecutionResult,
     ExecutionStatus, GetExecutionStatusResponse, GetHealthResponse, GetStatsResponse, InvokeFunctionResponse,
@@ -50,7 +51,24 @@ pub(crate) fn report(message: GetExecutionStatusResponse) -> Result<Option<Repor
         return Ok(None);
     }
     let result = message.result.ok_or_else(|| ClientError::Answer("no result".to_owned()))?;
-    Ok(Some(Report { status: status(result)?, logs: message.logs }))
+    Ok(Some(Report {
+        status: status(result)?,
+        logs: message.logs,
+        attempts: message.attempts.into_iter().map(attempt).collect(),
+        queue_position: u64::try_from(message.queue_position).ok().filter(|position| *position > 0),
+        is_dead_letter: message.is_dead_letter,
+    }))
+}
+
+fn attempt(message: WireAttempt) -> Attempt {
+    Attempt {
+        number: count(message.number),
+        started_at: message.started_at.and_then(time),
+        took: millis(message.took_ms),
+        error_code: some(message.error_code),
+        error_message: message.error_message,
+        instance_id: some(message.instance_id),
+    }
 }
 
 pub(crate) fn cancellation(message: CancelExecutionResponse) -> Result<Cancellation, ClientError> {

@@ -9,6 +9,7 @@ use crate::guest::{Guest, World};
 use crate::json;
 use crate::lift::{self, Returned};
 use crate::limiter::Limiter;
+use crate::output::Tap;
 use crate::ticker::Ticker;
 use bytes::Bytes;
 use pilum_types::{
@@ -46,6 +47,8 @@ pub struct CallContext {
     pub limits: CallLimits,
     /// The guest's environment variables.
     pub environment: Arc<[(String, String)]>,
+    /// Is told each log line as soon as it is written.
+    pub tap: Option<Tap>,
 }
 
 /// What the guest returned, or why it did not.
@@ -164,11 +167,12 @@ fn refused(arrived: Instant, failure: Failure) -> Outcome {
 }
 
 fn world(context: CallContext, arguments: Arguments) -> (World, Arguments) {
-    let CallContext { task, function, limits, environment } = context;
+    let CallContext { task, function, limits, environment, tap } = context;
     let mut world = World {
         environment,
         result_max_bytes: limits.result_max_bytes,
         log_max_bytes: limits.log_max_bytes,
+        tap,
         ..World::default()
     };
     match arguments {

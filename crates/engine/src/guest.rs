@@ -2,7 +2,7 @@
 //! which is made on first use, since most calls of typed functions never touch it.
 
 use crate::limiter::Limiter;
-use crate::output::{Captured, Destination, Written};
+use crate::output::{Captured, Destination, Tap, Written};
 use bytes::Bytes;
 use pilum_types::LogStream;
 use std::sync::Arc;
@@ -45,6 +45,8 @@ pub(crate) struct World {
     pub(crate) result_max_bytes: u64,
     /// Most bytes of log lines.
     pub(crate) log_max_bytes: u64,
+    /// Is told each log line.
+    pub(crate) tap: Option<Tap>,
 }
 
 impl Guest {
@@ -79,8 +81,9 @@ impl WasiView for Guest {
 
 impl World {
     fn builder(&self, captured: &mut Option<Captured>) -> WasiCtxBuilder {
-        let captured =
-            captured.get_or_insert_with(|| Captured::new(self.result_max_bytes, self.log_max_bytes));
+        let captured = captured.get_or_insert_with(|| {
+            Captured::new(self.result_max_bytes, self.log_max_bytes, self.tap.clone())
+        });
         let stdout =
             if self.stdout_is_result { Destination::Result } else { Destination::Log(LogStream::Stdout) };
         let mut builder = WasiCtxBuilder::new();

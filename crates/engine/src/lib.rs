@@ -38,3 +38,4 @@ pub use compile::{Compiler, run_compile_child};
 pub use config::EngineSettings;
 pub use engine::{Engine, RetainedArtifact};
 pub use error::{BindError, EngineError};
+pub use output::Tap;

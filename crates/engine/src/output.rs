@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use pilum_types::{LogLine, LogStream};
+use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -23,6 +24,24 @@ const LINE_COST_BYTES: usize = size_of::<LogLine>();
 /// several times; the lock is held for one write and never across an await.
 #[derive(Debug, Clone)]
 pub(crate) struct Captured(Arc<Mutex<Streams>>);
+
+/// Is told of log lines while they are written. Called on the thread that runs
+/// the guest, so it must not block.
+#[derive(Clone)]
+pub struct Tap(Arc<dyn Fn(&LogLine) + Send + Sync>);
+
+impl Tap {
+    /// Has `tell` told.
+    pub fn new(tell: impl Fn(&LogLine) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+}
+
+impl fmt::Debug for Tap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tap")
+    }
+}
 
 /// Where a stream's bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +68,7 @@ struct Log {
     bytes: usize,
     max_bytes: usize,
     dropped_bytes: u64,
+    tap: Option<Tap>,
 }
 
 /// What was captured, once the guest is gone.
@@ -60,7 +80,7 @@ pub(crate) struct Written {
 }
 
 impl Captured {
-    pub(crate) fn new(result_max_bytes: u64, log_max_bytes: u64) -> Self {
+    pub(crate) fn new(result_max_bytes: u64, log_max_bytes: u64, tap: Option<Tap>) -> Self {
         let bound = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         Self(Arc::new(Mutex::new(Streams {
             result: Vec::new(),
@@ -73,6 +93,7 @@ impl Captured {
                 bytes: 0,
                 max_bytes: bound(log_max_bytes),
                 dropped_bytes: 0,
+                tap,
             },
         })))
     }
@@ -143,7 +164,11 @@ impl Log {
             return;
         }
         self.bytes += cost;
-        self.lines.push(LogLine { stream, text });
+        let line = LogLine { stream, text };
+        if let Some(tap) = &self.tap {
+            (tap.0)(&line);
+        }
+        self.lines.push(line);
     }
 
     fn take(&mut self) -> Vec<LogLine> {
@@ -248,7 +273,7 @@ mod tests {
     use super::*;
 
     fn log(max_bytes: u64, writes: &[(LogStream, &[u8])]) -> Vec<String> {
-        let captured = Captured::new(0, max_bytes);
+        let captured = Captured::new(0, max_bytes, None);
         for (stream, bytes) in writes {
             captured.write(Destination::Log(*stream), bytes);
         }
@@ -280,8 +305,24 @@ mod tests {
     }
 
     #[test]
+    fn a_tap_is_told_what_is_kept_and_when() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tap = {
+            let told = Arc::clone(&told);
+            Tap::new(move |line| told.lock().unwrap().push(line.text.clone()))
+        };
+        let captured = Captured::new(0, 200, Some(tap));
+        captured.write(Destination::Log(LogStream::Stdout), b"one\ntw");
+        assert_eq!(*told.lock().unwrap(), ["one"]);
+        captured.write(Destination::Log(LogStream::Stdout), b"o\n");
+        captured.write(Destination::Log(LogStream::Stdout), &[b'x'; 500]);
+        captured.take();
+        assert_eq!(*told.lock().unwrap(), ["one", "two"], "no more than the log has");
+    }
+
+    #[test]
     fn a_result_over_its_bound_is_not_kept_beyond_it() {
-        let captured = Captured::new(10, 0);
+        let captured = Captured::new(10, 0, None);
         captured.write(Destination::Result, b"123456");
         captured.write(Destination::Result, b"7890");
         assert!(!captured.0.lock().unwrap().result_overflowed);

@@ -1,8 +1,11 @@
 //! The asynchronous door: a call is accepted into the store and answered.
 
 use crate::core::Core;
+use crate::janitor::SWEEP_EVERY;
 use crate::task_entry::TaskEntry;
-use crate::{Accepted, Invocation, Refusal, Reply, Runtime, Store, Submission, estimate, ids};
+use crate::{
+    Accepted, Admission, Execution, Invocation, Refusal, Reply, Runtime, Store, Submission, estimate, ids,
+};
 use pilum_types::FunctionName;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +16,11 @@ impl<R: Runtime, S: Store> Core<R, S> {
     pub(crate) async fn invoke_async(&self, invocation: Invocation) -> Result<Reply, Refusal> {
         let arrived = Instant::now();
         let terms = self.terms(&invocation)?;
+        if let Some(url) = &invocation.callback {
+            let field = "context.callback_url";
+            (self.settings.check_callback)(url)
+                .map_err(|reason| Refusal::InvalidArgument { field, reason })?;
+        }
         let ready = self.resolve(&invocation.tenant, invocation.target).await?;
         let preparation = arrived.elapsed();
         // The worker binds again; here it is only found out whether it can.
@@ -20,7 +28,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         self.runtime.bind(&ready.prepared, &invocation.function, parameters)?;
         let mut reservation = self.reserve(ready.task)?;
 
-        let now = self.clock.now();
+        let brought = invocation.execution_id.is_some();
         // An id that was just made is nobody else's.
         let accepting = match &invocation.execution_id {
             None => None,
@@ -30,7 +38,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
             },
         };
         let submission = Submission {
-            id: invocation.execution_id.unwrap_or_else(|| ids::execution(now)),
+            id: invocation.execution_id.unwrap_or_else(|| ids::execution(self.clock.now())),
             tenant: invocation.tenant,
             task_id: reservation.entry.task.id.clone(),
             function: invocation.function,
@@ -39,56 +47,82 @@ impl<R: Runtime, S: Store> Core<R, S> {
             timeout: terms.timeout,
             max_retries: terms.max_retries,
             force_new_instance: invocation.force_new_instance,
+            schedule: invocation.schedule,
+            callback: invocation.callback,
         };
         if self.is_draining() {
             return Err(Refusal::Draining);
         }
+        let kept = if reservation.is_new() { Box::pin(self.keep(&mut reservation)).await? } else { None };
+        let now = self.clock.now();
         let pending = submission.pending(now);
-        let max_queue_size = self.settings.asynchronous.max_queue_size;
+        let admission = self.admission(&reservation.entry, &submission.function, brought);
         reservation.register_on_drop(true);
-        let accepted = self.store.accept(submission, max_queue_size, now).await?;
+        let accepted = self.store.accept(submission, admission, now).await?;
         drop(accepting);
-        let (execution, ahead) = match accepted {
+        let refusal = match accepted {
             Accepted::New { ahead } => {
                 reservation.register();
                 reservation.entry.count_admitted();
                 self.wake.notify_one();
-                (pending, ahead)
+                let estimate = self.estimate(&reservation.entry, &pending, ahead, preparation);
+                let execution = Arc::new(Execution { ahead: Some(ahead), ..pending });
+                self.watchers.publish(&execution);
+                return Ok(Reply::Accepted { execution, estimate });
             }
             Accepted::Existing(execution) => {
                 reservation.register();
-                (*execution, self.store.depth().await?.pending)
+                let ahead = execution.ahead.unwrap_or(0);
+                let estimate = self.estimate(&reservation.entry, &execution, ahead, preparation);
+                return Ok(Reply::Accepted { execution: Arc::new(*execution), estimate });
             }
-            Accepted::Conflict => {
-                reservation.register_on_drop(false);
-                return Err(Refusal::ExecutionExists { id: pending.id.as_str().to_owned() });
-            }
-            Accepted::Full => {
-                reservation.register_on_drop(false);
-                let retry_after = self.retry_after(self.settings.asynchronous.max_concurrent_executions);
-                return Err(Refusal::QueueFull { max_queue_size, retry_after });
-            }
+            Accepted::Conflict => Refusal::ExecutionExists { id: pending.id.as_str().to_owned() },
+            Accepted::Full => self.queue_full(),
+            Accepted::OutOfSpace { max_bytes } => self.out_of_space(max_bytes),
         };
-        let estimate = if execution.state.is_terminal() {
-            Duration::ZERO
-        } else {
-            self.estimate(&reservation.entry, &execution.function, ahead, preparation)
-        };
-        Ok(Reply::Accepted { execution: Arc::new(execution), estimate })
+        reservation.register_on_drop(false);
+        self.unkeep(kept, &mut reservation).await?;
+        Err(refusal)
     }
 
-    /// How long until a call of `function` ends with `ahead` others in front.
+    /// Under which conditions a call of `function` is accepted.
+    pub(crate) fn admission(
+        &self,
+        entry: &TaskEntry<R::Prepared>,
+        function: &FunctionName,
+        brought: bool,
+    ) -> Admission {
+        let max_pending = self.settings.asynchronous.max_queue_size;
+        Admission { max_pending, expected: entry.runs.mean(function).unwrap_or_default(), brought }
+    }
+
+    /// As many wait as may.
+    pub(crate) fn queue_full(&self) -> Refusal {
+        let queue = &self.settings.asynchronous;
+        let retry_after = self.retry_after(queue.max_concurrent_executions);
+        Refusal::QueueFull { max_queue_size: queue.max_queue_size, retry_after }
+    }
+
+    /// As much is kept as may be.
+    pub(crate) fn out_of_space(&self, max_bytes: u64) -> Refusal {
+        Refusal::OutOfSpace { max_bytes, retry_after: SWEEP_EVERY }
+    }
+
+    /// How long until an execution ends with `ahead` others in front.
     /// Where nothing at all has run yet, `preparation` is the only time known
     /// of this code.
     fn estimate(
         &self,
         entry: &TaskEntry<R::Prepared>,
-        function: &FunctionName,
+        execution: &Execution,
         ahead: usize,
         preparation: Duration,
     ) -> Duration {
+        if execution.state.is_terminal() {
+            return Duration::ZERO;
+        }
         let all = self.mean.get();
-        let own = entry.runs.mean(function).or(all).unwrap_or(preparation);
+        let own = entry.runs.mean(&execution.function).or(all).unwrap_or(preparation);
         // What waits in front is anybody's.
         let other = all.unwrap_or(own);
         estimate::until_end(own, other, ahead, self.settings.asynchronous.max_concurrent_executions)

@@ -58,6 +58,8 @@ impl<R: Runtime, S: Store> Core<R, S> {
         if !self.tasks.remove(&entry) {
             return Ok(Deleted::Unknown);
         }
+        // Gone here first, so that no call of it is admitted any more.
+        self.store.remove_task(tenant, id).await?;
         if force {
             self.cancel_all(&entry).await?;
         }
@@ -65,6 +67,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         if cleanup_executions {
             cleaned_executions += self.ledger.forget_task(tenant, id);
             cleaned_executions += self.store.forget_task(tenant, id).await?;
+            self.finished.clear();
         }
         Ok(Deleted::Done { cleaned_executions })
     }
@@ -80,8 +83,8 @@ impl<R: Runtime, S: Store> Core<R, S> {
         loop {
             match self.store.cancel(tenant, id, reason, self.clock.now()).await? {
                 CancelFound::Unknown => return Ok(Cancelled::Unknown),
-                CancelFound::Pending => {
-                    self.count_cancelled(tenant, id).await?;
+                CancelFound::Pending(execution) => {
+                    self.changed(&execution);
                     return Ok(Cancelled::Done);
                 }
                 CancelFound::Ended(State::Cancelled) if asked => return Ok(Cancelled::Done),
@@ -144,13 +147,13 @@ impl<R: Runtime, S: Store> Core<R, S> {
             let mut query = ListQuery {
                 task_id: Some(entry.task.id.clone()),
                 state: Some(state),
-                start_after: None,
                 limit: PAGE,
+                ..ListQuery::default()
             };
             loop {
                 let page = self.store.list(&entry.task.tenant, &query).await?;
                 let is_last = page.len() < PAGE;
-                ids.extend(page.into_iter().map(|execution| execution.id));
+                ids.extend(page.into_iter().map(|listed| listed.id));
                 if is_last {
                     break;
                 }
@@ -158,15 +161,6 @@ impl<R: Runtime, S: Store> Core<R, S> {
             }
         }
         Ok(ids)
-    }
-
-    async fn count_cancelled(&self, tenant: &TenantId, id: &ExecutionId) -> Result<(), Refusal> {
-        if let Some(execution) = self.store.get(tenant, id).await? {
-            let entry = self.tasks.get(tenant, &execution.task_id);
-            let at = execution.completed_at.unwrap_or_else(|| self.clock.now());
-            self.count_ended(entry.as_deref(), tenant, &execution.function, execution.state, at);
-        }
-        Ok(())
     }
 }
 

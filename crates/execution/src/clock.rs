@@ -15,7 +15,12 @@ pub struct Clock {
 impl Clock {
     /// Reads both clocks.
     pub fn start() -> Self {
-        Self { wall: SystemTime::now(), origin: Instant::now() }
+        Self::beginning(SystemTime::now())
+    }
+
+    /// A clock that shows `wall` now.
+    pub(crate) fn beginning(wall: SystemTime) -> Self {
+        Self { wall, origin: Instant::now() }
     }
 
     /// The time now.

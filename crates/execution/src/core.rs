@@ -1,17 +1,22 @@
 //! What the doors and the workers share.
 
 use crate::alarm::Alarm;
+use crate::dispatch::Gauge;
 use crate::estimate::{self, Mean};
+use crate::finished::Finished;
 use crate::handle::Handles;
+use crate::janitor::SWEEP_EVERY;
 use crate::ledger::Ledger;
 use crate::registry::Registry;
 use crate::stats::{Calls, Counters};
 use crate::task_entry::TaskEntry;
-use crate::{Clock, Invocation, Mode, Refusal, RunContext, Runtime, Settings, Store, StoreError};
+use crate::watch::Watchers;
+use crate::{Clock, Execution, Invocation, Mode, Refusal, RunContext, Runtime, Settings, Store, StoreError};
 use futures::FutureExt as _;
 use pilum_types::{CallLimits, Failure, FailureCode, FunctionName, Outcome, Receipt, State, TenantId};
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
 use tokio::time::Instant;
@@ -38,15 +43,33 @@ pub(crate) struct Core<R: Runtime, S> {
     pub(crate) calls: Calls,
     /// The run time of everything.
     pub(crate) mean: Mean,
+    /// How long the store takes to give out work.
+    pub(crate) claims: Mean,
     /// Stops asynchronous runs.
     pub(crate) handles: Handles,
-    /// Wakes an idle worker: something waits. A wake that finds nobody idle is
-    /// kept for the next who would be.
+    /// Held by a call while it has the store keep a new task and is admitted, so
+    /// that no other takes the task out of the store again in between.
+    pub(crate) keeping: tokio::sync::Mutex<()>,
+    /// One permit for each asynchronous execution that may run. Closed by the
+    /// drain: what is claimed and has not begun is handed back.
+    pub(crate) runners: Semaphore,
+    /// Executions claimed that run or wait for a runner.
+    pub(crate) active: Gauge,
+    /// Those, and those whose end is being written.
+    pub(crate) held: Gauge,
+    /// Who follows which execution.
+    pub(crate) watchers: Arc<Watchers>,
+    /// What ended lately.
+    pub(crate) finished: Finished,
+    /// Tells the dispatcher that something waits or that there is room. A wake
+    /// that finds it busy is kept.
     pub(crate) wake: Notify,
-    /// Wakes an idle worker when something becomes due.
+    /// Tells whoever delivers callbacks that one is due.
+    pub(crate) callback_due: Notify,
+    /// Wakes the dispatcher when something becomes due.
     pub(crate) alarm: Alarm,
-    /// Workers, the alarm, the janitor, and synchronous calls that run. Closed
-    /// and waited for by the drain.
+    /// The dispatcher, its runs, the alarm, the janitor, and synchronous calls
+    /// that run. Closed and waited for by the drain.
     pub(crate) tracker: TaskTracker,
     /// Cancelled when the drain begins: nothing more is claimed.
     pub(crate) stop: CancellationToken,
@@ -64,18 +87,27 @@ pub(crate) struct Terms {
 impl<R: Runtime, S: Store> Core<R, S> {
     pub(crate) fn new(runtime: R, store: S, settings: Settings) -> Self {
         let slots = settings.sync.max_concurrent_requests.min(Semaphore::MAX_PERMITS);
+        let runners = settings.asynchronous.max_concurrent_executions.min(Semaphore::MAX_PERMITS);
         Self {
             runtime,
+            clock: store.clock(),
             store,
-            clock: Clock::start(),
             tasks: Registry::new(settings.max_tasks),
             ledger: Ledger::default(),
             slots: Semaphore::new(slots),
             counters: Counters::default(),
             calls: Calls::default(),
             mean: Mean::default(),
+            claims: Mean::default(),
             handles: Handles::default(),
+            keeping: tokio::sync::Mutex::default(),
+            runners: Semaphore::new(runners),
+            active: Gauge::default(),
+            held: Gauge::default(),
+            watchers: Arc::default(),
+            finished: Finished::default(),
             wake: Notify::new(),
+            callback_due: Notify::new(),
             alarm: Alarm::default(),
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -158,6 +190,19 @@ impl<R: Runtime, S: Store> Core<R, S> {
         entry.runs.record(function, took);
     }
 
+    /// Takes note of how an asynchronous execution stands now.
+    pub(crate) fn changed(&self, execution: &Arc<Execution>) {
+        if execution.state.is_terminal() {
+            let Execution { tenant, task_id, function, state, completed_at, .. } = &**execution;
+            let entry = self.tasks.get(tenant, task_id);
+            let at = completed_at.unwrap_or_else(|| self.clock.now());
+            self.count_ended(entry.as_deref(), tenant, function, *state, at);
+            self.finished.keep(execution);
+            self.callback_due.notify_one();
+        }
+        self.watchers.publish(execution);
+    }
+
     /// Counts an execution that ended.
     pub(crate) fn count_ended(
         &self,
@@ -206,6 +251,12 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        Self::Internal(error.to_string())
+        match error {
+            StoreError::NoSpace(text) => {
+                tracing::error!(text, "the disk is full");
+                Self::DiskFull { retry_after: SWEEP_EVERY }
+            }
+            error @ (StoreError::Stale(_) | StoreError::Failed(_)) => Self::Internal(error.to_string()),
+        }
     }
 }

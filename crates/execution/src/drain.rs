@@ -11,12 +11,10 @@ use std::time::Duration;
 const LET_GO: Duration = Duration::from_secs(5);
 
 impl<R: Runtime, S: Store> Core<R, S> {
-    /// Spawns the workers and their helpers.
+    /// Spawns the dispatcher and its helpers.
     pub(crate) fn spawn(self: &Arc<Self>) {
-        for _ in 0..self.settings.asynchronous.max_concurrent_executions {
-            let core = Arc::clone(self);
-            self.tracker.spawn(async move { core.work().await });
-        }
+        let core = Arc::clone(self);
+        self.tracker.spawn(async move { core.dispatch().await });
         let core = Arc::clone(self);
         self.tracker.spawn(async move { core.ring().await });
         let core = Arc::clone(self);
@@ -26,6 +24,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
     /// Takes no new work, lets what runs end for at most `bound`, then stops it.
     pub(crate) async fn drain(&self, bound: Duration) {
         self.slots.close();
+        self.runners.close();
         self.stop.cancel();
         self.tracker.close();
         if tokio::time::timeout(bound, self.tracker.wait()).await.is_ok() {
@@ -45,6 +44,7 @@ impl<R: Runtime, S> Core<R, S> {
     /// Stops everything at once, without waiting for it.
     pub(crate) fn shut(&self) {
         self.slots.close();
+        self.runners.close();
         self.stop.cancel();
         self.tracker.close();
         self.abort.cancel();

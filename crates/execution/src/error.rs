@@ -63,6 +63,23 @@ pub enum Refusal {
         /// When trying again makes sense.
         retry_after: Duration,
     },
+    /// As much is kept of executions as may be.
+    #[error(
+        "{max_bytes} bytes of executions are kept, which is the bound; room comes as results expire, \
+         with a shorter status_retention_hours, or a larger storage.executions_max_bytes"
+    )]
+    OutOfSpace {
+        /// The bound.
+        max_bytes: u64,
+        /// When trying again makes sense.
+        retry_after: Duration,
+    },
+    /// The disk has no room for what was to be kept.
+    #[error("the host's disk is full; nothing was accepted, try again later")]
+    DiskFull {
+        /// When trying again makes sense.
+        retry_after: Duration,
+    },
     /// The execution id is in use for another request.
     #[error("the execution {id} exists for another request; use a new id, or none to get one made")]
     ExecutionExists {

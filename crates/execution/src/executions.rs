@@ -1,7 +1,10 @@
 //! The face of this crate: everything the gateway can ask for.
 
 use crate::core::{Core, unwinding};
-use crate::{Execution, Invocation, ListQuery, Mode, Refusal, Runtime, Settings, Stats, Store, Task};
+use crate::{
+    Callback, Execution, Invocation, ListQuery, Mode, Refusal, Runtime, Settings, Stats, Store, StoreError,
+    Summary, Task, Watch,
+};
 use pilum_types::{ExecutionId, State, TaskId, TenantId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,11 +76,26 @@ pub struct Executions<R: Runtime, S> {
 }
 
 impl<R: Runtime, S: Store> Executions<R, S> {
-    /// Starts the workers. Must be called inside a tokio runtime.
-    pub fn start(runtime: R, store: S, settings: Settings) -> Arc<Self> {
+    /// Takes up the tasks that the store has kept, and begins to run what waits
+    /// in it. Must be called inside a tokio runtime; blocks for some microseconds
+    /// for each task.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn start(runtime: R, store: S, settings: Settings) -> Result<Arc<Self>, StoreError> {
         let core = Arc::new(Core::new(runtime, store, settings));
+        for task in core.store.tasks()? {
+            let digest = task.digest;
+            core.tasks.restore(task).retain(|| core.runtime.retain(digest));
+        }
         core.spawn();
-        Arc::new(Self { core })
+        Ok(Arc::new(Self { core }))
+    }
+
+    /// Waits for a failure of the store after which nothing more can be
+    /// promised, and says which. The process must end then.
+    pub async fn broken(&self) -> String {
+        self.core.store.broken().await
     }
 
     /// The bounds in force.
@@ -127,8 +145,66 @@ impl<R: Runtime, S: Store> Executions<R, S> {
         &self,
         tenant: &TenantId,
         query: &ListQuery,
-    ) -> Result<Vec<Arc<Execution>>, Refusal> {
+    ) -> Result<Vec<Summary>, Refusal> {
         self.core.list_executions(tenant, query).await
+    }
+
+    /// Follows an execution: how it stands, every change, what it writes, and
+    /// how it ends. `None` if there is none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn watch(&self, tenant: &TenantId, id: &ExecutionId) -> Result<Option<Watch<R, S>>, Refusal> {
+        self.core.watch(tenant, id).await
+    }
+
+    /// An execution once it has ended; or as it stands after `patience`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn wait(
+        &self,
+        tenant: &TenantId,
+        id: &ExecutionId,
+        patience: Duration,
+    ) -> Result<Option<Arc<Execution>>, Refusal> {
+        self.core.wait(tenant, id, patience).await
+    }
+
+    /// Runs a dead letter's call anew, under a new id, which is returned; `None`
+    /// if there is no such dead letter. Asked again, it does so once.
+    ///
+    /// # Errors
+    /// When the call is not accepted; the dead letter stays then.
+    pub async fn redrive(&self, tenant: &TenantId, id: &ExecutionId) -> Result<Option<ExecutionId>, Refusal> {
+        self.core.redrive(tenant, id).await
+    }
+
+    /// Takes a dead letter off the list of them; false if there is none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn discard(&self, tenant: &TenantId, id: &ExecutionId) -> Result<bool, Refusal> {
+        self.core.discard(tenant, id).await
+    }
+
+    /// Waits until a callback is due and takes it, to be delivered and answered
+    /// with [`callback_tried`](Self::callback_tried). One that is taken and not
+    /// answered comes again after a restart.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn next_callback(&self) -> Result<Callback, Refusal> {
+        self.core.next_callback().await
+    }
+
+    /// Says how a callback went: whether another try could help. Returns whether
+    /// one follows.
+    ///
+    /// # Errors
+    /// When the store fails; the callback comes again after a restart.
+    pub async fn callback_tried(&self, callback: &Callback, again: bool) -> Result<bool, Refusal> {
+        self.core.callback_tried(callback, again).await
     }
 
     /// Cancels an execution; a running one only with `force`, and then it has

@@ -2,7 +2,7 @@
 
 use crate::{
     AsyncSettings, BindError, Execution, Executions, Invocation, MemoryStore, Mode, PrepareError, Refusal,
-    Reply, RunContext, Runtime, Settings, Store, SyncSettings, Target, TaskSpec,
+    Reply, RunContext, Runtime, Schedule, Settings, Store, SyncSettings, Target, TaskSpec,
 };
 use pilum_types::{
     ArtifactSource, CallLimits, Digest, ExecutionId, Failure, FailureCode, FunctionName, InstanceId, Outcome,
@@ -208,7 +208,7 @@ impl<S: Store> Rig<S> {
         let mut settings = settings();
         change(&mut settings);
         let fake = Fake::default();
-        Self { executions: Executions::start(fake.clone(), store, settings), fake }
+        Self { executions: Executions::start(fake.clone(), store, settings).expect("it starts"), fake }
     }
 
     pub(crate) async fn invoke(&self, invocation: Invocation) -> Result<Reply, Refusal> {
@@ -290,6 +290,8 @@ pub(crate) fn call(function: &str) -> Invocation {
         max_retries: None,
         environment: [].into(),
         force_new_instance: false,
+        schedule: Schedule::default(),
+        callback: None,
     }
 }
 
@@ -346,6 +348,7 @@ pub(crate) fn settings() -> Settings {
             max_queue_size: 10,
             max_concurrent_executions: 2,
             status_retention: Duration::from_secs(24 * 3600),
+            dead_letter_retention: Duration::from_secs(7 * 24 * 3600),
             enable_retries: true,
             max_retries: 3,
         },
@@ -358,5 +361,6 @@ pub(crate) fn settings() -> Settings {
             fuel: None,
         },
         max_tasks: 3,
+        check_callback: |url| if url.contains("inner") { Err("is not public".into()) } else { Ok(()) },
     }
 }

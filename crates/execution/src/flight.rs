@@ -159,6 +159,7 @@ impl<'a, R: Runtime, S: Store> Flight<'a, R, S> {
         self.core.ledger.ended(&self.run, at, bytes);
         self.core.count_ended(Some(&self.entry), &execution.tenant, &execution.function, execution.state, at);
         self.run.handle.end();
+        self.core.watchers.publish(&execution);
         execution
     }
 

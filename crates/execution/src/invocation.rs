@@ -1,6 +1,6 @@
 //! A request to call a function, in the domain's words.
 
-use crate::{Mode, TaskSpec};
+use crate::{Mode, Schedule, TaskSpec};
 use pilum_types::{ExecutionId, FunctionName, Parameter, TaskId, TenantId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +29,10 @@ pub struct Invocation {
     pub environment: Arc<[(String, String)]>,
     /// Whether an instance that served an earlier call must not be used.
     pub force_new_instance: bool,
+    /// When an asynchronous execution is to run. Not for synchronous calls.
+    pub schedule: Schedule,
+    /// Where the terminal status of an asynchronous execution is sent to.
+    pub callback: Option<Arc<str>>,
 }
 
 /// Whose function is called.

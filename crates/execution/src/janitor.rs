@@ -1,15 +1,15 @@
 //! Forgets executions whose results have been kept for long enough.
 
 use crate::core::Core;
-use crate::{Runtime, Store};
+use crate::{Expiry, Runtime, Store};
 use std::time::Duration;
 
 /// How often the janitor looks: results have to be gone within the hour after
 /// their retention, and this leaves it many tries.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How many executions are forgotten at a time, so that a store's one writer is
 /// never kept from accepting for long.
-const BATCH: usize = 1000;
+const BATCH: usize = 500;
 
 impl<R: Runtime, S: Store> Core<R, S> {
     /// Runs until the drain.
@@ -23,11 +23,16 @@ impl<R: Runtime, S: Store> Core<R, S> {
     }
 
     async fn sweep(&self) {
-        let retention = self.settings.asynchronous.status_retention;
-        let Some(before) = self.clock.now().checked_sub(retention) else { return };
-        self.ledger.expire(before);
+        let now = self.clock.now();
+        let before = |retention| now.checked_sub(retention).unwrap_or(std::time::UNIX_EPOCH);
+        let settings = &self.settings.asynchronous;
+        let expiry = Expiry {
+            ended_before: before(settings.status_retention),
+            dead_before: before(settings.dead_letter_retention.max(settings.status_retention)),
+        };
+        self.ledger.expire(expiry.ended_before);
         while !self.stop.is_cancelled() {
-            match self.store.expire(before, BATCH).await {
+            match self.store.expire(expiry, now, BATCH).await {
                 Ok(forgotten) if forgotten >= BATCH => {}
                 Ok(_) => return,
                 Err(error) => {

@@ -4,7 +4,7 @@
 use crate::key::Key;
 use crate::lock::lock;
 use crate::sync_run::SyncRun;
-use crate::{Execution, ListQuery};
+use crate::{ListQuery, Summary};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as TableEntry;
 use pilum_types::{ExecutionId, TaskId, TenantId};
@@ -151,12 +151,16 @@ impl Ledger {
     }
 
     /// A tenant's executions in ascending order of id.
-    pub(crate) fn list(&self, tenant: &TenantId, query: &ListQuery) -> Vec<Arc<Execution>> {
-        let mut found: BTreeMap<ExecutionId, Arc<Execution>> = BTreeMap::new();
+    pub(crate) fn list(&self, tenant: &TenantId, query: &ListQuery) -> Vec<Summary> {
+        let mut found = BTreeMap::new();
+        if query.dead_letters {
+            // A synchronous call's failure is its caller's to deal with.
+            return Vec::new();
+        }
         for run in self.runs(|run| run.key.tenant == *tenant && query.admits(&run.key.id, &run.task_id)) {
             let Some(execution) = run.view() else { continue };
             if query.state.is_none_or(|state| execution.state == state) {
-                found.insert(run.key.id.clone(), execution);
+                found.insert(run.key.id.clone(), execution.summary());
             }
             if found.len() > query.limit {
                 found.pop_last();

@@ -13,6 +13,7 @@ mod execution;
 mod invocation;
 mod runtime;
 mod settings;
+mod submission;
 mod task;
 
 mod executions;
@@ -30,18 +31,25 @@ mod sync_run;
 
 mod accept;
 mod alarm;
+mod dispatch;
+mod keep;
 mod store;
 mod worker;
 
+mod callbacks;
 mod cancel;
+mod dead_letters;
 mod drain;
+mod finished;
 mod janitor;
 mod look_up;
+mod watch;
 
 mod backoff;
 mod clock;
 mod error;
 mod estimate;
+mod failpoint;
 mod handle;
 mod ids;
 mod lock;
@@ -53,14 +61,16 @@ mod fake;
 
 pub use clock::Clock;
 pub use error::{BindError, PrepareError, Refusal};
-pub use execution::{Attempt, Execution, Mode};
+pub use execution::{Attempt, Execution, Mode, Summary};
 pub use executions::{Cancelled, Deleted, Executions, Reply, TaskView};
 pub use invocation::{Invocation, Target};
 pub use runtime::{Retained, RunContext, Runtime};
 pub use settings::{AsyncSettings, Settings, SyncSettings};
 pub use stats::Stats;
 pub use store::{
-    Accepted, CancelFound, Claim, Depth, Fence, LOST_WORKERS_MAX, Lease, ListQuery, MemoryStore, Store,
-    StoreError, Submission,
+    Accepted, Admission, Callback, CancelFound, Claimed, Depth, DueCallbacks, Expiry, Fence,
+    LOST_WORKERS_MAX, Lease, ListQuery, MemoryStore, SqliteConfig, SqliteStore, Store, StoreError,
 };
+pub use submission::{Schedule, Submission};
 pub use task::{ArtifactLabels, Task, TaskSpec};
+pub use watch::{LineTap, Update, Watch};

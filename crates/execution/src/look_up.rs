@@ -1,7 +1,7 @@
 //! Looking executions up: those of both doors, as if they were kept in one place.
 
 use crate::core::Core;
-use crate::{Execution, ListQuery, Refusal, Runtime, Stats, Store};
+use crate::{Execution, ListQuery, Refusal, Runtime, Stats, Store, Summary};
 use pilum_types::{ExecutionId, TenantId};
 use std::sync::Arc;
 
@@ -15,7 +15,16 @@ impl<R: Runtime, S: Store> Core<R, S> {
         if let Some(execution) = self.ledger.get(tenant, id).and_then(|run| run.view()) {
             return Ok(Some(execution));
         }
-        Ok(self.store.get(tenant, id).await?.map(Arc::new))
+        let retention = self.settings.asynchronous.status_retention;
+        let since = self.clock.now().checked_sub(retention).unwrap_or(std::time::UNIX_EPOCH);
+        if let Some(execution) = self.finished.get(tenant, id, since) {
+            return Ok(Some(execution));
+        }
+        let found = self.store.get(tenant, id).await?.map(Arc::new);
+        if let Some(execution) = &found {
+            self.finished.keep(execution);
+        }
+        Ok(found)
     }
 
     /// Executions in ascending order of id.
@@ -23,9 +32,9 @@ impl<R: Runtime, S: Store> Core<R, S> {
         &self,
         tenant: &TenantId,
         query: &ListQuery,
-    ) -> Result<Vec<Arc<Execution>>, Refusal> {
+    ) -> Result<Vec<Summary>, Refusal> {
         let mut all = self.ledger.list(tenant, query);
-        all.extend(self.store.list(tenant, query).await?.into_iter().map(Arc::new));
+        all.extend(self.store.list(tenant, query).await?);
         // Two sorted runs, which this sort merges.
         all.sort_by(|a, b| a.id.cmp(&b.id));
         all.truncate(query.limit);
@@ -43,6 +52,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
             running: (in_use + depth.running) as u64,
             sync_slots_in_use: in_use as u64,
             pending: depth.pending as u64,
+            store: depth,
             ..self.counters.read()
         })
     }

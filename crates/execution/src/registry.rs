@@ -140,6 +140,14 @@ impl<P> Registry<P> {
             .collect()
     }
 
+    /// Takes in a task that was registered by an earlier process.
+    pub(crate) fn restore(&self, task: Task) -> Arc<TaskEntry<P>> {
+        let mut tenants = write(&self.tenants);
+        let entry = tenants.entry(task.tenant.clone()).or_default().insert(task);
+        entry.register();
+        entry
+    }
+
     /// How many tasks there are, of all tenants.
     pub(crate) fn len(&self) -> usize {
         read(&self.tenants).values().map(|tasks| tasks.by_id.len()).sum()
@@ -180,6 +188,11 @@ impl<P> Tasks<P> {
 }
 
 impl<P> Reservation<'_, P> {
+    /// Whether the task is not registered yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.provisional
+    }
+
     /// Registers the task: a call of it was admitted.
     pub(crate) fn register(&self) {
         if self.provisional {

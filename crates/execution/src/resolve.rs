@@ -68,7 +68,13 @@ impl<R: Runtime, S: Store> Core<R, S> {
     }
 
     async fn resolve_known(&self, entry: Arc<TaskEntry<R::Prepared>>) -> Result<Ready<R::Prepared>, Refusal> {
-        let prepared = self.code(&entry).await?;
+        let prepared = self.code(&entry).await.map_err(|error| match error {
+            // What was right when it was registered is no fault of this call's.
+            PrepareError::InvalidSource { field: _, reason } => {
+                PrepareError::Unavailable(format!("the task's artifact cannot be had any more: {reason}"))
+            }
+            other => other,
+        })?;
         Ok(Ready { task: Found::Known(entry), prepared })
     }
 

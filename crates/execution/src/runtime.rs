@@ -1,6 +1,6 @@
 //! The port through which executions reach whatever runs functions.
 
-use crate::{BindError, PrepareError};
+use crate::{BindError, LineTap, PrepareError};
 use pilum_types::{ArtifactSource, CallLimits, Digest, FunctionName, Outcome, Parameter, TaskName};
 use std::any::Any;
 use std::fmt;
@@ -67,4 +67,6 @@ pub struct RunContext {
     pub environment: Arc<[(String, String)]>,
     /// Whether an instance that served an earlier call must not be used.
     pub force_new_instance: bool,
+    /// Is told every line while it is written, where somebody might listen.
+    pub tap: Option<LineTap>,
 }

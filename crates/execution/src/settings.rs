@@ -14,6 +14,8 @@ pub struct Settings {
     pub limits: CallLimits,
     /// How many tasks a tenant may register.
     pub max_tasks: usize,
+    /// Whether a callback may go to this URL; if not, why.
+    pub check_callback: fn(&str) -> Result<(), String>,
 }
 
 /// Bounds of synchronous calls.
@@ -44,6 +46,8 @@ pub struct AsyncSettings {
     pub max_concurrent_executions: usize,
     /// How long a finished execution can be read.
     pub status_retention: Duration,
+    /// How long a dead letter can be read and redriven, if longer than that.
+    pub dead_letter_retention: Duration,
     /// Whether failures that another attempt may cure are tried again.
     pub enable_retries: bool,
     /// How many retries a call may ask for, and gets when it names none.

@@ -1,5 +1,6 @@
 //! Counters of everything that ran, read by health, statistics and metrics.
 
+use crate::Depth;
 use crate::lock::{read, write};
 use hashbrown::HashMap;
 use pilum_types::{FunctionName, State, TenantId};
@@ -26,6 +27,8 @@ pub struct Stats {
     pub sync_slots_in_use: u64,
     /// Accepted executions that wait.
     pub pending: u64,
+    /// What the store of asynchronous executions holds.
+    pub store: Depth,
     /// Executions that ended COMPLETED.
     pub completed: u64,
     /// Executions that ended FAILED.

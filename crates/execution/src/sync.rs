@@ -8,7 +8,7 @@ use crate::core::{Core, cancelled};
 use crate::flight::{Again, Flight};
 use crate::key::Key;
 use crate::sync_run::SyncRun;
-use crate::{Invocation, Refusal, Reply, RunContext, Runtime, Store, Submission, backoff, ids};
+use crate::{Invocation, Refusal, Reply, RunContext, Runtime, Schedule, Store, Submission, backoff, ids};
 use pilum_types::{Outcome, Parameter, RetryClass};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -28,7 +28,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         let keep = execution_id.is_some() || attempts_max > 1;
         let kept = keep.then(|| parameters.clone());
         let call = self.runtime.bind(&ready.prepared, &function, parameters)?;
-        let reservation = self.reserve(ready.task)?;
+        let mut reservation = self.reserve(ready.task)?;
         let task = Arc::clone(&reservation.entry.task);
 
         let brought = execution_id.is_some();
@@ -44,6 +44,8 @@ impl<R: Runtime, S: Store> Core<R, S> {
                 timeout: terms.timeout,
                 max_retries: terms.max_retries,
                 force_new_instance,
+                schedule: Schedule::default(),
+                callback: None,
             })
         });
         let run = SyncRun::new(Key::new(tenant, id), task.id.clone(), function.clone(), request);
@@ -52,15 +54,22 @@ impl<R: Runtime, S: Store> Core<R, S> {
             return Ok(reply);
         }
         let (slot, queue_wait) = self.slot().await?;
+        let kept = if reservation.is_new() { Box::pin(self.keep(&mut reservation)).await? } else { None };
         // Nothing waits from here until the guest is polled, so the call is
         // admitted whole or not at all.
         flight.admit(slot, queue_wait)?;
         reservation.register();
-        drop(reservation);
+        drop((kept, reservation));
 
         let limits = self.limits(terms.timeout);
-        let context =
-            RunContext { task: task.spec.name.clone(), function, limits, environment, force_new_instance };
+        let context = RunContext {
+            task: task.spec.name.clone(),
+            function,
+            limits,
+            environment,
+            force_new_instance,
+            tap: None,
+        };
         let again = Again { prepared: ready.prepared, attempts_max };
         Ok(Reply::Finished(flight.run(call, context, &again).await))
     }

@@ -4,7 +4,7 @@ use crate::handle::Handle;
 use crate::key::Key;
 use crate::lock::lock;
 use crate::{Attempt, Execution, Mode, Submission};
-use pilum_types::{Failure, FunctionName, Outcome, State, TaskId};
+use pilum_types::{Failure, FunctionName, Outcome, Priority, State, TaskId};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -81,7 +81,8 @@ impl SyncRun {
         };
         let state = Execution::end_state(&outcome);
         let ended = self.execution(state, since, attempts);
-        let ended = Arc::new(Execution { completed_at: Some(now), outcome: Some(outcome), ..ended });
+        let ended =
+            Arc::new(Execution { completed_at: Some(now), outcome: Some(Arc::new(outcome)), ..ended });
         *progress = Progress::Ended(Arc::clone(&ended));
         ended
     }
@@ -118,12 +119,15 @@ impl SyncRun {
             task_id: self.task_id.clone(),
             function: self.function.clone(),
             mode: Mode::Sync,
+            priority: Priority::Normal,
             state,
             accepted_at: since,
             started_at: Some(since),
             completed_at: None,
             attempts,
             outcome: None,
+            is_dead_letter: false,
+            ahead: None,
         }
     }
 }

@@ -1,23 +1,24 @@
-//! The workers: each takes one accepted execution after the other and runs it.
+//! One accepted execution, from its claim to what is written down of it.
 
 use crate::core::{Core, cancelled, failed, unwinding};
+use crate::dispatch::{Counted, STORE_PAUSE};
 use crate::task_entry::TaskEntry;
+use crate::watch::LineTap;
 use crate::{
-    BindError, Claim, Execution, Lease, PrepareError, RunContext, Runtime, Store, StoreError, backoff,
+    BindError, Execution, Lease, PrepareError, RunContext, Runtime, Store, StoreError, backoff, failpoint,
 };
 use pilum_types::{Failure, FailureCode, Outcome, RetryClass};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 /// How long an execution stays a worker's without a word from it. Long beside
 /// any pause of a healthy host, short beside what people wait for.
-const LEASE: Duration = Duration::from_secs(30);
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
 /// How often a worker says that it is still there: one of these may be late and
 /// the next fail before the lease is lost.
-const RENEW_EVERY: Duration = Duration::from_secs(10);
-/// How long a worker leaves a store alone that failed.
-const STORE_PAUSE: Duration = Duration::from_secs(1);
+pub(crate) const RENEW_EVERY: Duration = Duration::from_secs(10);
 
 /// How a worker's run came to its end.
 enum End {
@@ -27,6 +28,8 @@ enum End {
     Cancelled(String),
     /// The host has no more time for it.
     HandedBack,
+    /// The host is to stop before it has begun.
+    NotBegun,
     /// The execution is another worker's by now.
     Lost,
 }
@@ -38,101 +41,79 @@ struct Ran {
     again: bool,
 }
 
+/// What is to be written down.
+enum Verdict {
+    Finish(Arc<Outcome>),
+    RetryAt(SystemTime, Failure),
+    HandBack,
+}
+
 impl<R: Runtime, S: Store> Core<R, S> {
-    /// Runs until the drain.
-    pub(crate) async fn work(&self) {
-        let mut was_idle = false;
-        while !self.stop.is_cancelled() {
-            // A panic in a store must not cost the host a worker for good.
-            was_idle = match unwinding(self.turn(was_idle)).await {
-                Ok(worked) => !worked,
-                Err(_panic) => {
-                    self.alarm.set(Instant::now() + STORE_PAUSE);
-                    true
-                }
-            };
-            if was_idle {
-                // A wake that came since the claim is kept, so it is not missed.
-                tokio::select! {
-                    biased;
-                    () = self.stop.cancelled() => return,
-                    () = self.wake.notified() => {}
-                }
-            }
-        }
-    }
-
-    /// Takes and runs one execution; false if there was none to take.
-    async fn turn(&self, was_idle: bool) -> bool {
-        let now = self.clock.now();
-        match self.store.claim(now, LEASE).await {
-            Ok(Claim::Leased(lease)) => {
-                if was_idle {
-                    // One wake may stand for several things that became due.
-                    self.wake.notify_one();
-                }
-                self.execute(*lease, now).await;
-                return true;
-            }
-            Ok(Claim::NotBefore(at)) => self.alarm.set(self.clock.instant(at)),
-            Ok(Claim::Empty) => {}
-            Err(error) => {
-                tracing::error!(%error, "no work could be claimed");
-                self.alarm.set(Instant::now() + STORE_PAUSE);
-            }
-        }
-        false
-    }
-
-    /// Runs a claimed execution and records what became of it.
-    async fn execute(&self, lease: Lease, claimed_at: SystemTime) {
+    /// Runs a claimed execution and records what became of it. `active` is
+    /// dropped as soon as it no longer needs a runner.
+    pub(crate) async fn execute(&self, lease: Lease, active: Counted) {
         let fence = &lease.fence;
         let held = self.handles.hold(&fence.tenant, &fence.id);
         let entry = self.tasks.get_reserved(&fence.tenant, &lease.submission.task_id);
         held.handle.begin();
-        let began = Instant::now();
+        self.watchers.publish(&lease.execution);
+        let mut renewal = pin!(self.renew(&lease));
+        let mut wait = Duration::ZERO;
         let end = {
-            let attempt = unwinding(self.attempt(&lease, entry.as_deref()));
+            let attempt = async {
+                let Ok(_runner) = self.runners.acquire().await else { return End::NotBegun };
+                wait = self.clock.now().duration_since(lease.execution.accepted_at).unwrap_or_default();
+                tracing::debug!(id = %fence.id, attempt = lease.attempt, "an attempt begins");
+                failpoint::reach("run.before");
+                let began = Instant::now();
+                let ran = unwinding(self.attempt(&lease, entry.as_deref())).await;
+                if let Some(entry) = &entry {
+                    self.learn(entry, &lease.submission.function, began.elapsed());
+                }
+                failpoint::reach("run.after");
+                End::Ran(ran.unwrap_or_else(|_panic| Ran::in_vain("the host failed", true)))
+            };
             tokio::select! {
                 biased;
                 reason = held.handle.cancelled() => End::Cancelled(reason.to_owned()),
                 () = self.abort.cancelled() => End::HandedBack,
-                () = self.keep(&lease) => End::Lost,
-                ran = attempt => End::Ran(ran.unwrap_or_else(|_panic| Ran::in_vain("the host failed", true))),
+                () = &mut renewal => End::Lost,
+                end = attempt => end,
             }
         };
-        let wait = claimed_at.duration_since(lease.accepted_at).unwrap_or_default();
-        let recorded = match end {
+        drop(active);
+        self.wake.notify_one();
+        let verdict = match end {
             End::Ran(ran) => {
-                if let Some(entry) = &entry {
-                    self.learn(entry, &lease.submission.function, began.elapsed());
-                }
                 self.counters.add_guest_time(ran.outcome.receipt.guest);
-                self.record(&lease, entry.as_deref(), wait, ran).await
+                Some(self.verdict(&lease, wait, ran))
             }
             End::Cancelled(reason) => {
-                let outcome = cancelled(&reason);
-                self.finish(&lease, entry.as_deref(), wait, outcome).await
+                Some(Verdict::Finish(Arc::new(receipted(cancelled(&reason), &lease, wait))))
             }
             End::HandedBack => {
-                let failure =
-                    Failure::new(FailureCode::WorkerLost, "the host was shut down during the attempt");
-                let now = self.clock.now();
-                self.store.retry_later(fence, failure, now, now).await
+                let text = "the host was shut down during the attempt";
+                Some(Verdict::RetryAt(self.clock.now(), Failure::new(FailureCode::WorkerLost, text)))
             }
-            End::Lost => Err(StoreError::Stale(fence.id.clone())),
+            End::NotBegun => Some(Verdict::HandBack),
+            End::Lost => None,
         };
-        match recorded {
-            Ok(()) => {}
-            Err(StoreError::Stale(id)) => tracing::warn!(%id, "a worker lost its lease; its work is dropped"),
-            // The lease runs out and the execution is run again.
-            Err(error) => tracing::error!(id = %fence.id, %error, "the end of an attempt was not recorded"),
+        match verdict {
+            None => tracing::warn!(id = %fence.id, "a worker lost its lease; its work is dropped"),
+            Some(verdict) => {
+                tokio::select! {
+                    () = self.record(&lease, &verdict) => {}
+                    () = renewal => {
+                        tracing::warn!(id = %fence.id, "a worker lost its lease; its work is dropped");
+                    }
+                }
+            }
         }
         held.handle.end();
     }
 
     /// Renews the lease again and again; returns when it is lost.
-    async fn keep(&self, lease: &Lease) {
+    async fn renew(&self, lease: &Lease) {
         loop {
             tokio::time::sleep(RENEW_EVERY).await;
             match self.store.renew(&lease.fence, self.clock.now(), LEASE).await {
@@ -149,6 +130,11 @@ impl<R: Runtime, S: Store> Core<R, S> {
             return Ran::in_vain("the task was deleted", false);
         };
         let submission = &lease.submission;
+        let Some(timeout) = self.time_left(lease) else {
+            let message = "its deadline came before a runner was free, so it was not run";
+            let outcome = failed(Failure::new(FailureCode::DeadlineExceeded, message));
+            return Ran { outcome, again: false };
+        };
         let prepared = match self.code(entry).await {
             Ok(code) => code,
             Err(error) => return Ran::unprepared(&error),
@@ -162,51 +148,87 @@ impl<R: Runtime, S: Store> Core<R, S> {
         let context = RunContext {
             task: entry.task.spec.name.clone(),
             function: submission.function.clone(),
-            limits: self.limits(submission.timeout),
+            limits: self.limits(timeout),
             environment: Arc::clone(&submission.environment),
             force_new_instance: submission.force_new_instance,
+            tap: Some(LineTap::new(&self.watchers, &lease.fence.tenant, &lease.fence.id)),
         };
         Ran { outcome: self.run(call, context).await, again: true }
     }
 
-    /// Records an attempt that ended by itself: as the end, or to be repeated.
-    async fn record(
-        &self,
-        lease: &Lease,
-        entry: Option<&TaskEntry<R::Prepared>>,
-        wait: Duration,
-        ran: Ran,
-    ) -> Result<(), StoreError> {
-        let retries = self.settings.asynchronous.enable_retries && ran.again;
-        let left = lease.attempt <= lease.submission.max_retries;
-        match ran.outcome.result {
-            Err(failure) if retries && left && failure.code.retry_class() == RetryClass::Maybe => {
-                let now = self.clock.now();
-                let not_before = now + backoff::full_jitter(lease.attempt);
-                self.store.retry_later(&lease.fence, failure, now, not_before).await?;
-                self.alarm.set(self.clock.instant(not_before));
-                Ok(())
-            }
-            result => self.finish(lease, entry, wait, Outcome { result, ..ran.outcome }).await,
+    /// How long the attempt may take: its timeout, and no longer than the
+    /// deadline; `None` once that is over.
+    fn time_left(&self, lease: &Lease) -> Option<Duration> {
+        let submission = &lease.submission;
+        match submission.schedule.deadline {
+            None => Some(submission.timeout),
+            Some(at) => at.duration_since(self.clock.now()).ok().map(|left| left.min(submission.timeout)),
         }
     }
 
-    /// Records the end.
-    async fn finish(
-        &self,
-        lease: &Lease,
-        entry: Option<&TaskEntry<R::Prepared>>,
-        wait: Duration,
-        mut outcome: Outcome,
-    ) -> Result<(), StoreError> {
-        outcome.receipt.queue_wait = wait;
-        outcome.receipt.attempt = lease.attempt;
-        let state = Execution::end_state(&outcome);
-        let now = self.clock.now();
-        self.store.finish(&lease.fence, outcome, now).await?;
-        self.count_ended(entry, &lease.fence.tenant, &lease.submission.function, state, now);
-        Ok(())
+    /// What is to be written down of an attempt that ended by itself.
+    fn verdict(&self, lease: &Lease, wait: Duration, ran: Ran) -> Verdict {
+        let retries = self.settings.asynchronous.enable_retries && ran.again;
+        let left = lease.attempt <= lease.submission.max_retries;
+        match &ran.outcome.result {
+            Err(failure) if retries && left && failure.code.retry_class() == RetryClass::Maybe => {
+                let not_before = self.clock.now() + backoff::full_jitter(lease.attempt);
+                Verdict::RetryAt(not_before, failure.clone())
+            }
+            _ => Verdict::Finish(Arc::new(receipted(ran.outcome, lease, wait))),
+        }
     }
+
+    /// Writes the verdict down, however often it takes: what has run must not
+    /// run again because the disk was full for a while.
+    async fn record(&self, lease: &Lease, verdict: &Verdict) {
+        loop {
+            let error = match self.try_record(lease, verdict).await {
+                Ok(execution) => {
+                    self.changed(&execution);
+                    return;
+                }
+                Err(error) => error,
+            };
+            let id = &lease.fence.id;
+            match error {
+                StoreError::Stale(_) => {
+                    tracing::warn!(%id, "a worker lost its lease; its work is dropped");
+                    return;
+                }
+                // What is not recorded when the host ends is run again by the next.
+                error if self.abort.is_cancelled() => {
+                    tracing::error!(%id, %error, "the end of an attempt was not recorded");
+                    return;
+                }
+                error => tracing::error!(%id, %error, "the end of an attempt is not recorded yet"),
+            }
+            tokio::select! {
+                () = self.abort.cancelled() => {}
+                () = tokio::time::sleep(STORE_PAUSE) => {}
+            }
+        }
+    }
+
+    async fn try_record(&self, lease: &Lease, verdict: &Verdict) -> Result<Arc<Execution>, StoreError> {
+        let (fence, now) = (&lease.fence, self.clock.now());
+        match verdict {
+            Verdict::Finish(outcome) => self.store.finish(fence, Arc::clone(outcome), now).await,
+            Verdict::HandBack => self.store.hand_back(fence, now).await,
+            Verdict::RetryAt(not_before, failure) => {
+                let put_back = self.store.retry_later(fence, failure.clone(), now, *not_before).await?;
+                self.alarm.set(self.clock.instant(*not_before));
+                Ok(put_back)
+            }
+        }
+    }
+}
+
+/// An outcome with what the host knows of its run.
+fn receipted(mut outcome: Outcome, lease: &Lease, wait: Duration) -> Outcome {
+    outcome.receipt.queue_wait = wait;
+    outcome.receipt.attempt = lease.attempt;
+    outcome
 }
 
 impl Ran {

@@ -6,9 +6,12 @@
 mod invocation;
 mod page;
 mod parameters;
+mod schedule;
+mod wait;
 
 pub(crate) use invocation::{Rpc, invocation};
-pub(crate) use page::{execution_page, limit, task_page};
+pub(crate) use page::{dead_letter_page, execution_page, limit, task_page};
+pub(crate) use wait::wait;
 
 use crate::error::Rejection;
 use std::collections::BTreeMap;

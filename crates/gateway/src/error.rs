@@ -28,6 +28,11 @@ pub(crate) enum Rejection {
         /// The id as the caller wrote it.
         id: String,
     },
+    /// No dead letter of this tenant has the id.
+    DeadLetterNotFound {
+        /// The id as the caller wrote it.
+        id: String,
+    },
     /// The execution layer refused.
     Refused(Refusal),
 }

@@ -1,13 +1,14 @@
-//! The standard gRPC health service: for the host as a whole and for
-//! `spearlet.FunctionService`.
+//! The standard gRPC health service: for the host as a whole and for each of its
+//! services.
 
-use pilum_proto::spearlet::function_service_server::SERVICE_NAME;
+use pilum_proto::pilum::v1::host_service_server::SERVICE_NAME as HOST;
+use pilum_proto::spearlet::function_service_server::SERVICE_NAME as FUNCTIONS;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
 /// The services whose health is told; the empty name is the host as a whole.
-const SERVICES: [&str; 2] = ["", SERVICE_NAME];
+const SERVICES: [&str; 3] = ["", FUNCTIONS, HOST];
 
 /// What the health service tells.
 #[derive(Debug, Clone)]

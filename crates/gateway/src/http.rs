@@ -7,6 +7,7 @@
 mod json;
 
 use crate::connection::{Gate, HTTP1_OPENING_BYTES, Held, accept};
+use crate::convert;
 use crate::error::Rejection;
 use crate::identity::tenant_of;
 use crate::limits::{
@@ -16,9 +17,8 @@ use crate::limits::{
 use crate::metrics;
 use crate::process::usage;
 use crate::status::Verdict;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -26,10 +26,12 @@ use futures::StreamExt as _;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use pilum_execution::{Executions, Runtime, Store};
-use pilum_types::ExecutionId;
+use pilum_execution::{Execution, Executions, Runtime, Store};
+use pilum_types::{ExecutionId, TenantId};
+use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
@@ -106,12 +108,12 @@ fn router<R: Runtime, S: Store>(executions: Arc<Executions<R, S>>, draining: Can
         .route("/metrics", get(scrape::<R, S>))
         .fallback(async || error(StatusCode::NOT_FOUND, "NOT_FOUND", "no such path"))
         .layer(DefaultBodyLimit::max(HTTP_BODY_MAX_BYTES))
-        .layer(middleware::from_fn(deadline))
         .with_state(Arc::new(Door { executions, draining }))
 }
 
-async fn deadline(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(HTTP_REQUEST_TIMEOUT, next.run(request)).await {
+/// The answer, if it comes within the bound.
+async fn within(bound: Duration, answer: impl Future<Output = Response>) -> Response {
+    match tokio::time::timeout(bound, answer).await {
         Ok(response) => response,
         Err(_elapsed) => {
             error(StatusCode::GATEWAY_TIMEOUT, "DEADLINE_EXCEEDED", "the host took too long to answer")
@@ -122,10 +124,30 @@ async fn deadline(request: Request, next: Next) -> Response {
 async fn status<R: Runtime, S: Store>(
     State(door): State<Arc<Door<R, S>>>,
     Path(text): Path<String>,
+    Query(asked): Query<HashMap<String, String>>,
     headers: HeaderMap,
 ) -> Response {
+    let wait = match convert::wait(&asked) {
+        Ok(wait) => wait,
+        Err(rejection) => return rejected(&rejection),
+    };
+    within(wait + HTTP_REQUEST_TIMEOUT, find(&door, text, &tenant_of(&headers), wait)).await
+}
+
+/// An execution once it has ended, or as it stands after `wait`.
+async fn find<R: Runtime, S: Store>(
+    door: &Door<R, S>,
+    text: String,
+    tenant: &TenantId,
+    wait: Duration,
+) -> Response {
     let found = match ExecutionId::parse(&text) {
-        Ok(id) => door.executions.execution(&tenant_of(&headers), &id).await,
+        Ok(id) if wait.is_zero() => door.executions.execution(tenant, &id).await,
+        Ok(id) => tokio::select! {
+            found = door.executions.wait(tenant, &id, wait) => found,
+            // Nobody is kept waiting by a host that is about to go.
+            () = door.draining.cancelled() => door.executions.execution(tenant, &id).await,
+        },
         // A malformed id is nobody's: it is answered as any unknown one.
         Err(_nobodys) => Ok(None),
     };
@@ -145,6 +167,10 @@ async fn ready<R: Runtime, S: Store>(State(door): State<Arc<Door<R, S>>>) -> (St
 }
 
 async fn scrape<R: Runtime, S: Store>(State(door): State<Arc<Door<R, S>>>) -> Response {
+    within(HTTP_REQUEST_TIMEOUT, figures(&door)).await
+}
+
+async fn figures<R: Runtime, S: Store>(door: &Door<R, S>) -> Response {
     let stats = match door.executions.stats().await {
         Ok(stats) => stats,
         Err(refusal) => return rejected(&refusal.into()),
@@ -153,6 +179,12 @@ async fn scrape<R: Runtime, S: Store>(State(door): State<Arc<Door<R, S>>>) -> Re
         Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
         Err(_) => error(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "internal error"),
     }
+}
+
+/// An execution as the status endpoint shows it.
+pub fn status_json(execution: &Execution) -> Vec<u8> {
+    // Of strings, numbers and lists of them, so it cannot fail.
+    serde_json::to_vec(&json::execution(execution)).unwrap_or_default()
 }
 
 fn rejected(rejection: &Rejection) -> Response {

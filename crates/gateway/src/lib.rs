@@ -37,5 +37,6 @@ mod service;
 mod status;
 
 pub use error::GatewayError;
+pub use http::status_json;
 pub use limits::GatewayLimits;
 pub use server::{serve, serve_stream};

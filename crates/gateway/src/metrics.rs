@@ -1,7 +1,7 @@
 //! The counters as Prometheus (OpenMetrics) text.
 
 use crate::process::Usage;
-use pilum_execution::Stats;
+use pilum_execution::{Depth, Stats};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, text};
 use prometheus_client::metrics::MetricType;
@@ -35,6 +35,7 @@ impl Collector for Moment {
         executions(stats, &mut encoder)?;
         gauge(&mut encoder, "pilum_executions_running", "Executions under way", stats.running)?;
         gauge(&mut encoder, "pilum_executions_pending", "Accepted executions that wait", stats.pending)?;
+        store(&stats.store, &mut encoder)?;
         gauge(&mut encoder, "pilum_tasks", "Registered tasks", stats.tasks)?;
         gauge(&mut encoder, "pilum_sync_slots_in_use", "Synchronous slots taken", stats.sync_slots_in_use)?;
         let refused = ConstCounter::new(stats.refused);
@@ -71,6 +72,30 @@ fn executions(stats: &Stats, encoder: &mut DescriptorEncoder<'_>) -> Result<(), 
     Ok(())
 }
 
+fn store(depth: &Depth, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+    let of_size = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
+    let help = "Executions that failed for good and wait to be redriven or discarded";
+    gauge(encoder, "pilum_dead_letters", help, of_size(depth.dead_letters))?;
+    let help = "Callbacks that are not delivered yet";
+    gauge(encoder, "pilum_callbacks_pending", help, of_size(depth.callbacks))?;
+    let bytes = Some(&Unit::Bytes);
+    for (name, help, now) in [
+        ("pilum_store", "What is kept of asynchronous executions", depth.bytes),
+        ("pilum_store_max", "The most that is kept before no more is accepted", depth.max_bytes),
+    ] {
+        let gauge = ConstGauge::new(i64::try_from(now).unwrap_or(i64::MAX));
+        gauge.encode(encoder.encode_descriptor(name, help, bytes, MetricType::Gauge)?)?;
+    }
+    for (name, help, count) in [
+        ("pilum_store_commits", "Groups of changes written to the disk", depth.commits),
+        ("pilum_store_changes", "Changes in them", depth.changes),
+    ] {
+        let counter = ConstCounter::new(count);
+        counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
+    }
+    Ok(())
+}
+
 fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, now: u64) -> Result<(), fmt::Error> {
     // The format's integers are signed; a count beyond that saturates.
     let gauge = ConstGauge::new(i64::try_from(now).unwrap_or(i64::MAX));
@@ -90,6 +115,15 @@ mod tests {
             running: 2,
             sync_slots_in_use: 1,
             pending: 4,
+            store: Depth {
+                dead_letters: 9,
+                callbacks: 10,
+                bytes: 4096,
+                max_bytes: 8192,
+                commits: 11,
+                changes: 12,
+                ..Depth::default()
+            },
             completed: 10,
             failed: 5,
             cancelled: 6,

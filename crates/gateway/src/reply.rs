@@ -6,9 +6,11 @@ mod page;
 mod stream;
 mod task;
 
-pub(crate) use execution::{accepted, execution_info, finished, metrics, result, status_number, timestamp};
+pub(crate) use execution::{
+    accepted, execution_info, finished, log_line, metrics, status, status_number, status_path, timestamp,
+};
 pub(crate) use figures::{execution_stats, health_details, service_stats};
-pub(crate) use page::page;
+pub(crate) use page::{Page, page};
 pub(crate) use stream::chunks;
 pub(crate) use task::{task_info, task_stats};
 

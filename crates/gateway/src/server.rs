@@ -15,11 +15,12 @@ use crate::limits::{
     CLOSE_GRACE, FRAME_MAX_BYTES, GatewayLimits, HEADER_LIST_MAX_BYTES, LOCAL_ERROR_RESETS_MAX,
     SMALL_REQUEST_MAX_BYTES, request_deadline,
 };
-use crate::service::Functions;
+use crate::service::{Functions, Host};
 use futures::Stream;
 use futures::StreamExt as _;
 use pilum_execution::{Executions, Runtime, Settings, Store};
 use pilum_proto::FILE_DESCRIPTOR_SET;
+use pilum_proto::pilum::v1::host_service_server::HostServiceServer;
 use pilum_proto::spearlet::function_service_server::FunctionServiceServer;
 use std::io;
 use std::sync::Arc;
@@ -137,12 +138,16 @@ fn routes<R: Runtime, S: Store>(
     let functions = FunctionServiceServer::new(Functions::new(Arc::clone(executions)))
         .max_decoding_message_size(limits.request_max_bytes)
         .max_encoding_message_size(limits.response_max_bytes);
+    let host = HostServiceServer::new(Host::new(Arc::clone(executions)))
+        .max_decoding_message_size(SMALL_REQUEST_MAX_BYTES)
+        .max_encoding_message_size(limits.response_max_bytes);
     let reflection = || {
         Reflection::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     Ok(Routes::new(functions)
+        .add_service(host)
         .add_service(health.service().max_decoding_message_size(SMALL_REQUEST_MAX_BYTES))
         .add_service(reflection().build_v1()?.max_decoding_message_size(SMALL_REQUEST_MAX_BYTES))
         .add_service(reflection().build_v1alpha()?.max_decoding_message_size(SMALL_REQUEST_MAX_BYTES))

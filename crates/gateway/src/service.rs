@@ -3,13 +3,17 @@
 
 mod admin;
 mod calls;
+mod host;
+
+pub(crate) use host::Host;
 
 use crate::error::Rejection;
 use crate::identity::tenant_of;
-use pilum_execution::{Executions, Runtime, Store};
+use crate::reply;
+use pilum_execution::{Executions, ListQuery, Runtime, Store};
 use pilum_proto::spearlet::function_service_server::FunctionService;
 use pilum_proto::spearlet::{
-    CancelExecutionRequest, CancelExecutionResponse, DeleteTaskRequest, DeleteTaskResponse,
+    CancelExecutionRequest, CancelExecutionResponse, DeleteTaskRequest, DeleteTaskResponse, ExecutionInfo,
     GetExecutionStatusRequest, GetExecutionStatusResponse, GetHealthRequest, GetHealthResponse,
     GetStatsRequest, GetStatsResponse, GetTaskRequest, GetTaskResponse, InvokeFunctionRequest,
     InvokeFunctionResponse, ListExecutionsRequest, ListExecutionsResponse, ListTasksRequest,
@@ -36,6 +40,18 @@ impl<R: Runtime, S: Store> Functions<R, S> {
 fn open<T>(request: Request<T>) -> (TenantId, T) {
     let (metadata, _, message) = request.into_parts();
     (tenant_of(&metadata.into_headers()), message)
+}
+
+/// A page of executions. One more than asked for tells whether another follows.
+async fn page<R: Runtime, S: Store>(
+    executions: &Executions<R, S>,
+    tenant: &TenantId,
+    query: ListQuery,
+) -> Result<reply::Page<ExecutionInfo>, Rejection> {
+    let limit = query.limit;
+    let more = ListQuery { limit: limit + 1, ..query };
+    let found = executions.list_executions(tenant, &more).await?;
+    Ok(reply::page(found.iter().map(reply::execution_info), limit))
 }
 
 /// A message as a response, a rejection as its status.

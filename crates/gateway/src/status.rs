@@ -43,6 +43,10 @@ impl From<&Rejection> for Verdict {
                 let message = format!("no execution has the id {id:?}");
                 missing("execution", id, &message)
             }
+            Rejection::DeadLetterNotFound { id } => {
+                let message = format!("no dead letter has the id {id:?}");
+                missing("dead letter", id, &message)
+            }
             Rejection::Refused(refusal) => refused(refusal),
         }
     }
@@ -70,6 +74,10 @@ fn refused(refusal: &Refusal) -> Verdict {
         Refusal::QueueFull { max_queue_size: _, retry_after } => {
             exhausted("queued executions", &message, *retry_after)
         }
+        Refusal::OutOfSpace { max_bytes: _, retry_after } => {
+            exhausted("bytes of executions", &message, *retry_after)
+        }
+        Refusal::DiskFull { retry_after } => exhausted("disk space", &message, *retry_after),
         Refusal::ExecutionExists { id } => taken("execution", id, &message),
         Refusal::Draining => unavailable(&message),
         Refusal::Internal(detail) => internal(detail),

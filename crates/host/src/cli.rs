@@ -28,12 +28,17 @@ pub enum Command {
     Invoke(Box<Invoke>),
     /// Show an execution: its state, result, and log.
     Status(Status),
+    /// Follow an execution to its end, and what it writes.
+    Watch(Watch),
     /// Cancel an execution.
     Cancel(Cancel),
     /// List the tasks of a host.
     Tasks(Tasks),
     /// List the executions of a host.
     Executions(Executions),
+    /// Executions that failed for good: list them, run them anew, or give them up.
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
     /// Show what a .wasm file exports and imports, without running it.
     Inspect(Inspect),
     /// Measure what a function's calls take, and what the host adds to them.
@@ -103,9 +108,21 @@ pub struct Invoke {
     /// Its parameters: name=value …
     #[arg(value_name = "NAME=VALUE", allow_negative_numbers = true)]
     pub parameters: Vec<String>,
-    /// Return at once with the execution's id; follow it with `pilum status`
+    /// Return at once with the execution's id; follow it with `pilum watch`
     #[arg(long = "async")]
     pub asynchronous: bool,
+    /// With --async: before which others it runs
+    #[arg(long, value_enum, requires = "asynchronous")]
+    pub priority: Option<PriorityArg>,
+    /// With --async: not before this time (2026-01-31T12:00:00Z) or after so long (90s, 10m, 2h)
+    #[arg(long, value_name = "TIME", requires = "asynchronous")]
+    pub not_before: Option<String>,
+    /// With --async: of no use after this time, or so long from now
+    #[arg(long, value_name = "TIME", requires = "asynchronous")]
+    pub deadline: Option<String>,
+    /// With --async: a URL that is sent the result
+    #[arg(long, value_name = "URL", requires = "asynchronous")]
+    pub callback: Option<String>,
     /// The timeout; the host's default where it is not given
     #[arg(long, value_name = "MS")]
     pub timeout_ms: Option<u32>,
@@ -143,6 +160,60 @@ pub struct Status {
     /// Show the log too
     #[arg(long)]
     pub logs: bool,
+    /// The host.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// `pilum watch`.
+#[derive(Debug, Args)]
+#[command(after_help = "News go to standard error and the result to standard output, as with `pilum \
+    status`. With --json, each piece of news is one line of JSON.\n\nExit codes: 0 the function completed, \
+    1 it ran and failed, 2 there is nothing to follow.")]
+pub struct Watch {
+    /// The execution's id
+    pub execution_id: String,
+    /// Show what it writes while it writes it
+    #[arg(long)]
+    pub logs: bool,
+    /// The host.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// `pilum dead-letters`.
+#[derive(Debug, Subcommand)]
+pub enum DeadLetters {
+    /// List them, with what went wrong; `pilum status ID` shows all about one.
+    List(DeadLetterList),
+    /// Call their functions again, each as a new execution.
+    Redrive(DeadLetterPick),
+    /// Take them off the list; the executions stay as they ended.
+    Discard(DeadLetterPick),
+}
+
+/// `pilum dead-letters list`.
+#[derive(Debug, Args)]
+pub struct DeadLetterList {
+    /// Only those of this task, by id or name
+    pub task: Option<String>,
+    /// The host.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// Which dead letters are meant.
+#[derive(Debug, Args)]
+pub struct DeadLetterPick {
+    /// The executions' ids
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub execution_ids: Vec<String>,
+    /// All there are, or all of --task
+    #[arg(long)]
+    pub all: bool,
+    /// With --all: only those of this task, by id or name
+    #[arg(long, requires = "all")]
+    pub task: Option<String>,
     /// The host.
     #[command(flatten)]
     pub remote: Remote,
@@ -189,6 +260,16 @@ pub struct Executions {
     /// The host.
     #[command(flatten)]
     pub remote: Remote,
+}
+
+/// How urgent an execution is.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[expect(missing_docs, reason = "the names are the priorities' own")]
+pub enum PriorityArg {
+    Low,
+    Normal,
+    High,
+    Urgent,
 }
 
 /// A state of an execution.

@@ -1,6 +1,7 @@
 //! What each subcommand does.
 
 mod bench;
+mod dead_letters;
 mod executions;
 mod inspect;
 mod invoke;
@@ -8,6 +9,8 @@ mod local;
 mod parameters;
 mod print;
 mod tasks;
+mod time;
+mod watch;
 
 use crate::cli::{Cli, Command, Remote};
 use crate::serve;
@@ -28,6 +31,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::CompileChild { metered } => return pilum_engine::run_compile_child(metered),
         Command::Invoke(invoke) => block_on(invoke::run(*invoke)),
         Command::Status(status) => block_on(executions::status(status)),
+        Command::Watch(watch) => block_on(watch::run(watch)),
+        Command::DeadLetters(letters) => block_on(dead_letters::run(letters)),
         Command::Cancel(cancel) => block_on(executions::cancel(cancel)),
         Command::Tasks(tasks) => block_on(tasks::list(tasks)),
         Command::Executions(list) => block_on(executions::list(list)),

@@ -8,6 +8,7 @@ mod load;
 
 pub use load::{ConfigError, Overrides, load};
 
+use pilum_artifact::Outbound;
 use pilum_execution::{AsyncSettings, Settings, SyncSettings};
 use pilum_types::CallLimits;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,7 @@ pub struct Config {
     pub artifacts: Artifacts,
     pub sync_execution: SyncExecution,
     pub async_execution: AsyncExecution,
+    pub callbacks: Callbacks,
     pub limits: Limits,
     pub engine: EngineSection,
     pub shutdown: Shutdown,
@@ -64,6 +66,8 @@ section! {
     Storage {
         /// The directory; made if it is not there.
         data_dir: PathBuf = PathBuf::from("pilum-data"),
+        /// Asynchronous executions kept on disk; at this size no more are accepted until results expire.
+        executions_max_bytes: u64 = 8 << 30,
     }
 }
 
@@ -114,10 +118,21 @@ section! {
         max_concurrent_executions: u64 = 8,
         /// How long a finished execution can be read.
         status_retention_hours: u64 = 24,
+        /// How long a dead letter can be read and redriven, if longer than that.
+        dead_letter_retention_hours: u64 = 168,
         /// Whether failures that another attempt may cure are tried again.
         enable_retries: bool = true,
         /// Retries a call may ask for, and gets when it names none.
         max_retries: u64 = 3,
+    }
+}
+
+section! {
+    /// `[callbacks]`: telling a URL of an execution's end. They are signed with the
+    /// secret in the file `callback-secret` of the data directory.
+    Callbacks {
+        /// Whether they may lead to loopback, private and other inner addresses.
+        allow_private_addresses: bool = false,
     }
 }
 
@@ -171,7 +186,7 @@ section! {
 
 impl Config {
     /// Every number with its key and its bounds, both inclusive.
-    fn bounds(&self) -> [(&'static str, u64, u64, u64); 23] {
+    fn bounds(&self) -> [(&'static str, u64, u64, u64); 25] {
         const DAY_MS: u64 = 86_400_000;
         const TIB: u64 = 1 << 40;
         let (sync, queue) = (&self.sync_execution, &self.async_execution);
@@ -180,6 +195,7 @@ impl Config {
             ("artifacts.max_bytes", self.artifacts.max_bytes, 8, 1 << 30),
             ("artifacts.fetch_timeout_ms", self.artifacts.fetch_timeout_ms, 100, 600_000),
             ("artifacts.disk_max_bytes", self.artifacts.disk_max_bytes, 1 << 20, TIB),
+            ("storage.executions_max_bytes", self.storage.executions_max_bytes, 1 << 20, TIB),
             ("sync_execution.max_timeout_ms", sync.max_timeout_ms, 1, DAY_MS),
             ("sync_execution.default_timeout_ms", sync.default_timeout_ms, 1, sync.max_timeout_ms),
             ("sync_execution.max_concurrent_requests", sync.max_concurrent_requests, 1, 10_000),
@@ -189,6 +205,7 @@ impl Config {
             ("async_execution.max_queue_size", queue.max_queue_size, 1, 10_000_000),
             ("async_execution.max_concurrent_executions", queue.max_concurrent_executions, 1, 10_000),
             ("async_execution.status_retention_hours", queue.status_retention_hours, 1, 24 * 365),
+            ("async_execution.dead_letter_retention_hours", queue.dead_letter_retention_hours, 1, 24 * 365),
             ("async_execution.max_retries", queue.max_retries, 0, 100),
             ("limits.memory_max_bytes", self.limits.memory_max_bytes, 64 << 10, 4 << 30),
             ("limits.table_max_elements", self.limits.table_max_elements, 1, 10_000_000),
@@ -230,6 +247,7 @@ impl Config {
                 max_queue_size: count(queue.max_queue_size),
                 max_concurrent_executions: count(queue.max_concurrent_executions),
                 status_retention: Duration::from_secs(queue.status_retention_hours * 3600),
+                dead_letter_retention: Duration::from_secs(queue.dead_letter_retention_hours * 3600),
                 enable_retries: queue.enable_retries,
                 max_retries: u32::try_from(queue.max_retries).unwrap_or(u32::MAX),
             },
@@ -242,6 +260,11 @@ impl Config {
                 fuel: (limits.fuel > 0).then_some(limits.fuel),
             },
             max_tasks: count(limits.max_tasks),
+            check_callback: if self.callbacks.allow_private_addresses {
+                |url| Outbound::check(url, true)
+            } else {
+                |url| Outbound::check(url, false)
+            },
         }
     }
 }

@@ -11,6 +11,7 @@
 //! tonic: what runs guests is behind [`pilum_engine`], what speaks gRPC behind
 //! [`pilum_gateway`] and [`pilum_client`].
 
+mod callbacks;
 pub mod cli;
 pub mod commands;
 pub mod config;

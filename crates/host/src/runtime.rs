@@ -2,7 +2,7 @@
 //! their names, and nothing else happens here.
 
 use pilum_artifact::ArtifactError;
-use pilum_engine::{BoundCall, CallContext, Code, Engine, EngineError};
+use pilum_engine::{BoundCall, CallContext, Code, Engine, EngineError, Tap};
 use pilum_execution::{BindError, PrepareError, Retained, RunContext, Runtime};
 use pilum_types::{ArtifactSource, Digest, FunctionName, Outcome, Parameter};
 use std::sync::Arc;
@@ -45,8 +45,9 @@ impl Runtime for EngineRuntime {
 
     fn run(&self, call: BoundCall, context: RunContext) -> impl Future<Output = Outcome> + Send {
         // Every call gets a fresh instance, so `force_new_instance` is always honoured.
-        let RunContext { task, function, limits, environment, force_new_instance: _ } = context;
-        self.0.run(call, CallContext { task, function, limits, environment })
+        let RunContext { task, function, limits, environment, force_new_instance: _, tap } = context;
+        let tap = tap.map(|tap| Tap::new(move |line| tap.line(line)));
+        self.0.run(call, CallContext { task, function, limits, environment, tap })
     }
 }
 

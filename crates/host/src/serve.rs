@@ -1,13 +1,15 @@
 //! `pilum serve`: from the configuration to the listeners, and back at a signal.
 
+use crate::callbacks::Sender;
 use crate::cli::Serve;
 use crate::config::{self, Config, Overrides};
 use crate::{logging, wiring};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +44,11 @@ async fn host(config: &Config) -> Result<()> {
     raise_descriptor_limit();
     let _lock = lock(&config.storage.data_dir)?;
     let executions = wiring::executions(config)?;
+    let callbacks = Sender::new(
+        Arc::clone(&executions),
+        &config.storage.data_dir,
+        config.callbacks.allow_private_addresses,
+    )?;
     let grpc = listen("listen.grpc", &config.listen.grpc).await?;
     let http = listen("listen.http", &config.listen.http).await?;
     let ready = format!("pilum ready grpc={} http={}", grpc.local_addr()?, http.local_addr()?);
@@ -51,8 +58,18 @@ async fn host(config: &Config) -> Result<()> {
     writeln!(stdout, "{ready}").and_then(|()| stdout.flush()).context("standard output")?;
     drop(stdout);
     tracing::info!("{ready}");
+    let broken = Arc::clone(&executions);
     // Boxed, because it holds both servers.
-    Box::pin(pilum_gateway::serve(executions, grpc, http, wiring::gateway_limits(config), shutdown)).await?;
+    let serving =
+        Box::pin(pilum_gateway::serve(executions, grpc, http, wiring::gateway_limits(config), shutdown));
+    tokio::select! {
+        served = serving => served?,
+        () = callbacks.run() => {}
+        why = broken.broken() => {
+            // At once, without a drain: nothing that is answered from now on could be kept.
+            bail!("the store of executions failed, and what it accepts from now on may be lost: {why}");
+        }
+    }
     tracing::info!("stopped");
     Ok(())
 }

@@ -5,14 +5,14 @@ use crate::runtime::EngineRuntime;
 use anyhow::{Context, Result};
 use pilum_artifact::{ArtifactConfig, ArtifactStore};
 use pilum_engine::{Compiler, Engine, EngineSettings};
-use pilum_execution::{Executions, MemoryStore};
+use pilum_execution::{Executions, SqliteConfig, SqliteStore};
 use pilum_gateway::GatewayLimits;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The executions of a host: on the engine, kept in memory.
-pub type HostExecutions = Executions<EngineRuntime, MemoryStore>;
+/// The executions of a host: on the engine, kept in SQLite.
+pub type HostExecutions = Executions<EngineRuntime, SqliteStore>;
 
 /// The artifact store that `config` describes.
 ///
@@ -63,7 +63,7 @@ pub fn engine(config: &Config, artifacts: ArtifactStore, native: &Path) -> Resul
 /// Everything a host runs, started. Must be called inside a tokio runtime.
 ///
 /// # Errors
-/// As [`artifacts`] and [`engine`].
+/// As [`artifacts`] and [`engine`], or when the store of executions cannot be opened.
 pub fn executions(config: &Config) -> Result<Arc<HostExecutions>> {
     executions_over(config, &config.storage.data_dir.join("native"))
 }
@@ -74,8 +74,19 @@ pub fn executions(config: &Config) -> Result<Arc<HostExecutions>> {
 /// As [`executions`].
 pub fn executions_over(config: &Config, native: &Path) -> Result<Arc<HostExecutions>> {
     let engine = engine(config, artifacts(config)?, native)?;
-    let store = MemoryStore::default();
-    Ok(Executions::start(EngineRuntime::new(engine), store, config.execution_settings()))
+    let executions =
+        Executions::start(EngineRuntime::new(engine), store(config)?, config.execution_settings());
+    executions.context("the store of executions")
+}
+
+/// The store that `config` describes.
+///
+/// # Errors
+/// When it cannot be opened: another process uses it, or it is not one of this version.
+pub fn store(config: &Config) -> Result<SqliteStore> {
+    let directory = config.storage.data_dir.clone();
+    let max_bytes = config.storage.executions_max_bytes;
+    SqliteStore::open(&SqliteConfig { directory, max_bytes }).context("the store of executions")
 }
 
 /// The bounds of the listeners that `config` describes.

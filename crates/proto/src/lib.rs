@@ -2,6 +2,7 @@
 //! one conversion that both ends of the wire share.
 //!
 //! - [`spearlet`]: messages, client and server of `spearlet.FunctionService`.
+//! - [`pilum::v1`]: the same of `pilum.v1.HostService`.
 //! - [`FILE_DESCRIPTOR_SET`]: the compiled contract, for reflection.
 //! - [`value`]: [`pilum_types::Value`] to and from `google.protobuf.Any`. Gateway
 //!   and client both need it, in opposite directions, and may not import each
@@ -21,6 +22,20 @@ pub mod value;
 )]
 pub mod spearlet {
     include!(concat!(env!("OUT_DIR"), "/spearlet.rs"));
+}
+
+/// Package `pilum`: what Pilum adds of its own.
+pub mod pilum {
+    /// Package `pilum.v1`: generated, documented in `proto/pilum/v1/`.
+    #[expect(
+        clippy::allow_attributes,
+        clippy::allow_attributes_without_reason,
+        unused_qualifications,
+        reason = "generated code is not ours to phrase"
+    )]
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/pilum.v1.rs"));
+    }
 }
 
 /// The compiled contract with everything it imports, as an encoded

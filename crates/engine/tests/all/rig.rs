@@ -58,7 +58,7 @@ impl Rig {
         let call = self.engine.bind(code, &function, parameters)?;
         let task = TaskName::parse("a-task").unwrap();
         let environment = Arc::from([("GREETING".to_owned(), "hello".to_owned())]);
-        Ok(self.engine.run(call, CallContext { task, function, limits, environment }).await)
+        Ok(self.engine.run(call, CallContext { task, function, limits, environment, tap: None }).await)
     }
 
     /// How calling `function` of `wat` ends: `value …`, `raw …` or `CODE: message`.

@@ -136,6 +136,7 @@ async fn a_command_reads_json_and_answers_on_standard_output() {
         function,
         limits: LIMITS,
         environment: std::sync::Arc::from([]),
+        tap: None,
     };
     let outcome = rig.engine.run(call, context).await;
     assert_eq!(ended(&outcome), r#"raw "{\"deep\":{\"list\":[null,true]},\"limit\":5,\"text\":\"hé\\\"\"}""#);

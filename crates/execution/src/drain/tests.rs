@@ -1,7 +1,7 @@
 //! Shutdown under paused time.
 
 use crate::fake::{Rig, call, execution_id, sleep, spawn, under};
-use crate::{Claim, Invocation, Mode, Refusal, Reply, Store as _};
+use crate::{Invocation, Mode, Refusal, Reply, Store as _};
 use futures::FutureExt as _;
 use pilum_types::{FailureCode, State};
 use std::sync::Arc;
@@ -75,8 +75,8 @@ async fn what_does_not_end_in_time_is_stopped_or_handed_back() {
     assert_eq!(back.attempts[0].failure.as_ref().unwrap().code, FailureCode::WorkerLost);
     // The next start finds it at once.
     let core = &rig.executions.core;
-    let claim = core.store.claim(core.clock.now(), SECOND).await.unwrap();
-    assert!(matches!(claim, Claim::Leased(lease) if lease.attempt == 2));
+    let claimed = core.store.claim(core.clock.now(), SECOND, 1).await.unwrap();
+    assert_eq!(claimed.leases[0].attempt, 2);
     rig.assert_idle();
 }
 

@@ -2,15 +2,23 @@
 //! store; `make` gives an empty one.
 
 use super::{
-    Accepted, CancelFound, Claim, Depth, Fence, LOST_WORKERS_MAX, Lease, ListQuery, Store, StoreError,
-    Submission,
+    Accepted, Admission, CancelFound, Expiry, Fence, LOST_WORKERS_MAX, Lease, ListQuery, Store, StoreError,
 };
-use crate::Execution;
+use crate::{Execution, Schedule, Submission};
 use pilum_types::{
-    ExecutionId, Failure, FailureCode, FunctionName, LogLine, LogStream, Outcome, Output, Parameter, Receipt,
-    State, TaskId, TenantId, Value,
+    ExecutionId, Failure, FailureCode, FunctionName, LogLine, LogStream, Outcome, Output, Parameter,
+    Priority, Receipt, State, TaskId, TenantId, Value,
 };
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+mod later;
+
+pub(crate) use later::{
+    calls_back, ends_what_cannot_be_done_in_time, gives_priorities_their_shares,
+    hands_back_what_has_not_begun, keeps_a_brought_id_for_its_day, keeps_dead_letters, redrives_under_one_id,
+    runs_suspects_one_at_a_time,
+};
 
 /// Makes one test of each promise for the store that `$make` returns.
 macro_rules! conformance {
@@ -19,13 +27,16 @@ macro_rules! conformance {
             accepts_once, refuses_when_full, claims_in_order, waits_until_due, takes_back_lost_leases,
             ends_what_is_lost_too_often, renews_leases, rejects_stale_fences, records_the_end_for_good,
             records_every_attempt, cancels_only_what_waits, lists_in_pages, expires_what_ended,
-            forgets_tasks, keeps_tenants_apart, counts_its_depth,
+            forgets_tasks, keeps_tenants_apart, counts_its_depth, hands_back_what_has_not_begun,
+            gives_priorities_their_shares, ends_what_cannot_be_done_in_time, runs_suspects_one_at_a_time,
+            keeps_dead_letters, redrives_under_one_id, keeps_a_brought_id_for_its_day, calls_back,
         );
     };
     (@each $make:expr; $($promise:ident,)*) => {
         $(#[tokio::test]
         async fn $promise() {
-            $crate::store::conformance::$promise(&$make).await;
+            let store = $make;
+            $crate::store::conformance::$promise(&*store).await;
         })*
     };
 }
@@ -64,19 +75,21 @@ fn submission(id: &str) -> Submission {
         timeout: Duration::from_secs(60),
         max_retries: 1,
         force_new_instance: false,
+        schedule: Schedule::default(),
+        callback: None,
     }
 }
 
-fn outcome(result: Result<Output, Failure>) -> Outcome {
-    Outcome {
+fn outcome(result: Result<Output, Failure>) -> Arc<Outcome> {
+    Arc::new(Outcome {
         result,
         receipt: Receipt { attempt: 1, fuel_consumed: Some(7), ..Receipt::default() },
         log: vec![LogLine { stream: LogStream::Stderr, text: "said".into() }],
         instance: Some(pilum_types::InstanceId::from_parts(1, 2)),
-    }
+    })
 }
 
-fn completed() -> Outcome {
+fn completed() -> Arc<Outcome> {
     outcome(Ok(Output::Typed(Value::String("done".into()))))
 }
 
@@ -84,29 +97,47 @@ fn failure(code: FailureCode) -> Failure {
     Failure::new(code, "why")
 }
 
+/// Room for so many, and an id of the client's.
+fn room(max_pending: usize) -> Admission {
+    Admission { max_pending, expected: Duration::ZERO, brought: true }
+}
+
 async fn accept(store: &impl Store, submission: Submission, ms: u64) -> usize {
-    match store.accept(submission, MANY, at(ms)).await.unwrap() {
+    match store.accept(submission, room(MANY), at(ms)).await.unwrap() {
         Accepted::New { ahead } => ahead,
         other => panic!("expected it to be new, got {other:?}"),
     }
 }
 
 async fn claim(store: &impl Store, ms: u64) -> Lease {
-    match store.claim(at(ms), LEASE).await.unwrap() {
-        Claim::Leased(lease) => *lease,
-        other => panic!("expected work, got {other:?}"),
-    }
+    let mut claimed = store.claim(at(ms), LEASE, 1).await.unwrap();
+    claimed.leases.pop().unwrap_or_else(|| panic!("expected work, got {claimed:?}"))
+}
+
+/// Asserts that there is nothing to claim; returns when there may be.
+async fn claim_none(store: &impl Store, ms: u64) -> Option<SystemTime> {
+    let claimed = store.claim(at(ms), LEASE, MANY).await.unwrap();
+    assert!(claimed.leases.is_empty(), "{claimed:?}");
+    claimed.next_due
 }
 
 async fn get(store: &impl Store, id: &str) -> Execution {
     store.get(&tenant(), &execution_id(id)).await.unwrap().expect("it is known")
 }
 
-async fn cancel(store: &impl Store, id: &str) -> CancelFound {
-    store.cancel(&tenant(), &execution_id(id), "enough", at(900)).await.unwrap()
+async fn cancel(store: &impl Store, id: &str) -> Option<State> {
+    match store.cancel(&tenant(), &execution_id(id), "enough", at(900)).await.unwrap() {
+        CancelFound::Pending(execution) => {
+            assert_eq!((execution.id.as_str(), execution.state), (id, State::Cancelled));
+            Some(State::Pending)
+        }
+        CancelFound::Running => Some(State::Running),
+        CancelFound::Ended(state) => Some(state),
+        CancelFound::Unknown => None,
+    }
 }
 
-fn is_stale(result: &Result<(), StoreError>) -> bool {
+fn is_stale<T>(result: &Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::Stale(_)))
 }
 
@@ -117,7 +148,7 @@ pub(crate) async fn accepts_once(store: &impl Store) {
     assert_eq!((execution.attempts.len(), execution.started_at, execution.completed_at), (0, None, None));
     assert!(execution.outcome.is_none());
 
-    let again = store.accept(submission("a"), MANY, at(5)).await.unwrap();
+    let again = store.accept(submission("a"), room(MANY), at(5)).await.unwrap();
     assert!(matches!(again, Accepted::Existing(e) if e.accepted_at == at(0)));
     let base = submission("a");
     for other in [
@@ -129,40 +160,40 @@ pub(crate) async fn accepts_once(store: &impl Store) {
         Submission { max_retries: 2, ..base.clone() },
         Submission { force_new_instance: true, ..base.clone() },
     ] {
-        let conflict = store.accept(other.clone(), MANY, at(5)).await.unwrap();
+        let conflict = store.accept(other.clone(), room(MANY), at(5)).await.unwrap();
         assert!(matches!(conflict, Accepted::Conflict), "{other:?}");
     }
     // Its end changes nothing about whose id it is.
     let lease = claim(store, 10).await;
     store.finish(&lease.fence, completed(), at(20)).await.unwrap();
-    let again = store.accept(submission("a"), 0, at(30)).await.unwrap();
+    let again = store.accept(submission("a"), room(0), at(30)).await.unwrap();
     assert!(matches!(again, Accepted::Existing(e) if e.state == State::Completed));
-    assert!(matches!(store.claim(at(40), LEASE).await.unwrap(), Claim::Empty));
+    assert_eq!(claim_none(store, 40).await, None);
 }
 
 pub(crate) async fn refuses_when_full(store: &impl Store) {
     for (ahead, id) in ["a", "b"].into_iter().enumerate() {
-        let accepted = store.accept(submission(id), 2, at(0)).await.unwrap();
+        let accepted = store.accept(submission(id), room(2), at(0)).await.unwrap();
         assert!(matches!(accepted, Accepted::New { ahead: found } if found == ahead));
     }
-    assert!(matches!(store.accept(submission("c"), 2, at(0)).await.unwrap(), Accepted::Full));
+    assert!(matches!(store.accept(submission("c"), room(2), at(0)).await.unwrap(), Accepted::Full));
     assert!(store.get(&tenant(), &execution_id("c")).await.unwrap().is_none());
-    let known = store.accept(submission("a"), 2, at(0)).await.unwrap();
+    let known = store.accept(submission("a"), room(2), at(0)).await.unwrap();
     assert!(matches!(known, Accepted::Existing(_)), "a repeat needs no room");
     claim(store, 1).await;
-    let accepted = store.accept(submission("c"), 2, at(2)).await.unwrap();
+    let accepted = store.accept(submission("c"), room(2), at(2)).await.unwrap();
     assert!(matches!(accepted, Accepted::New { ahead: 1 }), "what runs does not wait");
 }
 
 pub(crate) async fn claims_in_order(store: &impl Store) {
-    assert!(matches!(store.claim(at(0), LEASE).await.unwrap(), Claim::Empty));
+    assert_eq!(claim_none(store, 0).await, None);
     for id in ["c", "a", "b"] {
         accept(store, submission(id), 0).await;
     }
     for id in ["c", "a", "b"] {
         let lease = claim(store, 10).await;
         assert_eq!(lease.submission, submission(id), "what came first goes first, as it was given");
-        assert_eq!((lease.attempt, lease.accepted_at), (1, at(0)));
+        assert_eq!((lease.attempt, lease.execution.accepted_at), (1, at(0)));
         let execution = get(store, id).await;
         assert_eq!((execution.state, execution.started_at), (State::Running, Some(at(10))));
         assert_eq!((execution.attempts[0].number, execution.attempts[0].took), (1, None));
@@ -175,8 +206,7 @@ pub(crate) async fn waits_until_due(store: &impl Store) {
     let failed = failure(FailureCode::GuestError);
     store.retry_later(&lease.fence, failed, at(100), at(500)).await.unwrap();
     assert_eq!(get(store, "a").await.state, State::Pending);
-    let early = store.claim(at(499), LEASE).await.unwrap();
-    assert!(matches!(early, Claim::NotBefore(due) if due == at(500)), "{early:?}");
+    assert_eq!(claim_none(store, 499).await, Some(at(500)));
     // It does not hold up what came later.
     accept(store, submission("b"), 200).await;
     assert_eq!(claim(store, 300).await.submission.id, execution_id("b"));
@@ -187,8 +217,7 @@ pub(crate) async fn waits_until_due(store: &impl Store) {
 pub(crate) async fn takes_back_lost_leases(store: &impl Store) {
     accept(store, submission("a"), 0).await;
     let lost = claim(store, 0).await;
-    let idle = store.claim(at(29_999), LEASE).await.unwrap();
-    assert!(matches!(idle, Claim::NotBefore(due) if due == at(30_000)), "{idle:?}");
+    assert_eq!(claim_none(store, 29_999).await, Some(at(30_000)));
     let next = claim(store, 30_000).await;
     assert_eq!(next.attempt, 2);
     assert!(next.fence.token > lost.fence.token, "each claim has a higher token");
@@ -203,7 +232,7 @@ pub(crate) async fn ends_what_is_lost_too_often(store: &impl Store) {
     accept(store, submission("a"), 0).await;
     claim(store, 0).await;
     let lost = claim(store, 30_000).await;
-    assert!(matches!(store.claim(at(60_000), LEASE).await.unwrap(), Claim::Empty));
+    assert_eq!(claim_none(store, 60_000).await, None);
     let execution = get(store, "a").await;
     assert_eq!((execution.state, execution.attempts.len()), (State::Failed, 2));
     assert_eq!(execution.failure().map(|f| f.code), Some(FailureCode::WorkerLost));
@@ -217,7 +246,7 @@ pub(crate) async fn ends_what_is_lost_too_often(store: &impl Store) {
     for lost in 0..u64::from(LOST_WORKERS_MAX) {
         assert_eq!(claim(store, 60_000 + 30_000 * lost).await.attempt, 2 + lost as u32);
     }
-    assert!(matches!(store.claim(at(150_000), LEASE).await.unwrap(), Claim::Empty));
+    assert_eq!(claim_none(store, 150_000).await, None);
     let execution = get(store, "b").await;
     assert_eq!((execution.state, execution.attempts.len()), (State::Failed, 4), "one was handed back");
 }
@@ -226,8 +255,7 @@ pub(crate) async fn renews_leases(store: &impl Store) {
     accept(store, submission("a"), 0).await;
     let lease = claim(store, 0).await;
     store.renew(&lease.fence, at(20_000), LEASE).await.unwrap();
-    let idle = store.claim(at(49_999), LEASE).await.unwrap();
-    assert!(matches!(idle, Claim::NotBefore(due) if due == at(50_000)), "{idle:?}");
+    assert_eq!(claim_none(store, 49_999).await, Some(at(50_000)));
     store.finish(&lease.fence, completed(), at(49_999)).await.unwrap();
     assert!(is_stale(&store.renew(&lease.fence, at(50_000), LEASE).await));
 }
@@ -276,10 +304,10 @@ pub(crate) async fn records_the_end_for_good(store: &impl Store) {
         assert_eq!(execution.attempts[0].instance, end.instance);
 
         assert!(is_stale(&store.finish(&lease.fence, completed(), at(40)).await), "{id} has ended");
-        assert_eq!(cancel(store, id).await, CancelFound::Ended(state));
+        assert_eq!(cancel(store, id).await, Some(state));
         assert_eq!(format!("{:?}", get(store, id).await), format!("{execution:?}"), "{id} is final");
     }
-    assert!(matches!(store.claim(at(1_000_000), LEASE).await.unwrap(), Claim::Empty));
+    assert_eq!(claim_none(store, 1_000_000).await, None);
 }
 
 pub(crate) async fn records_every_attempt(store: &impl Store) {
@@ -303,23 +331,23 @@ pub(crate) async fn records_every_attempt(store: &impl Store) {
 }
 
 pub(crate) async fn cancels_only_what_waits(store: &impl Store) {
-    assert_eq!(cancel(store, "a").await, CancelFound::Unknown);
+    assert_eq!(cancel(store, "a").await, None);
     accept(store, submission("a"), 0).await;
-    assert_eq!(cancel(store, "a").await, CancelFound::Pending);
+    assert_eq!(cancel(store, "a").await, Some(State::Pending));
     let execution = get(store, "a").await;
     assert_eq!((execution.state, execution.completed_at), (State::Cancelled, Some(at(900))));
     let outcome = execution.outcome.as_ref().unwrap();
     assert_eq!(outcome.result, Err(Failure::new(FailureCode::Cancelled, "enough")));
     assert!(outcome.instance.is_none() && execution.attempts.is_empty());
-    assert_eq!(cancel(store, "a").await, CancelFound::Ended(State::Cancelled));
-    assert!(matches!(store.claim(at(950), LEASE).await.unwrap(), Claim::Empty));
+    assert_eq!(cancel(store, "a").await, Some(State::Cancelled));
+    assert_eq!(claim_none(store, 950).await, None);
 
     accept(store, submission("b"), 0).await;
     let lease = claim(store, 0).await;
-    assert_eq!(cancel(store, "b").await, CancelFound::Running);
+    assert_eq!(cancel(store, "b").await, Some(State::Running));
     assert_eq!(get(store, "b").await.state, State::Running);
     store.retry_later(&lease.fence, failure(FailureCode::HostError), at(1), at(2_000)).await.unwrap();
-    assert_eq!(cancel(store, "b").await, CancelFound::Pending, "between attempts it waits");
+    assert_eq!(cancel(store, "b").await, Some(State::Pending), "between attempts it waits");
     assert_eq!(get(store, "b").await.attempts.len(), 1);
 }
 
@@ -358,20 +386,32 @@ pub(crate) async fn lists_in_pages(store: &impl Store) {
     assert_eq!(list(ListQuery { task_id: TaskId::parse("v").ok(), ..all.clone() }).await, "");
 }
 
+/// Accepts under an id that no client brought.
+async fn accept_made(store: &impl Store, submission: Submission, ms: u64) {
+    let made = Admission { brought: false, ..room(MANY) };
+    let accepted = store.accept(submission, made, at(ms)).await.unwrap();
+    assert!(matches!(accepted, Accepted::New { .. }), "{accepted:?}");
+}
+
+async fn expire(store: &impl Store, before: u64, batch: usize) -> usize {
+    let expiry = Expiry { ended_before: at(before), dead_before: at(before) };
+    store.expire(expiry, at(2_000_000), batch).await.unwrap()
+}
+
 pub(crate) async fn expires_what_ended(store: &impl Store) {
     for (id, end) in [("a", 10), ("b", 20), ("c", 30)] {
-        accept(store, submission(id), 0).await;
+        accept_made(store, submission(id), 0).await;
         let lease = claim(store, 5).await;
         store.finish(&lease.fence, completed(), at(end)).await.unwrap();
     }
     accept(store, submission("running"), 0).await;
     claim(store, 0).await;
     accept(store, submission("waiting"), 0).await;
-    assert_eq!(store.expire(at(10), MANY).await.unwrap(), 0, "not yet before that time");
-    assert_eq!(store.expire(at(31), 2).await.unwrap(), 2, "no more than a batch");
+    assert_eq!(expire(store, 10, MANY).await, 0, "not yet before that time");
+    assert_eq!(expire(store, 31, 2).await, 2, "no more than a batch");
     assert!(store.get(&tenant(), &execution_id("b")).await.unwrap().is_none());
     assert!(store.get(&tenant(), &execution_id("c")).await.unwrap().is_some(), "the oldest go first");
-    assert_eq!(store.expire(at(1_000_000), MANY).await.unwrap(), 1);
+    assert_eq!(expire(store, 1_000_000, MANY).await, 1);
     assert_eq!(get(store, "running").await.state, State::Running);
     assert_eq!(get(store, "waiting").await.state, State::Pending);
     assert_eq!(accept(store, submission("a"), 50).await, 1, "its id is free again");
@@ -388,8 +428,8 @@ pub(crate) async fn forgets_tasks(store: &impl Store) {
     let lease = claim(store, 1).await;
     store.finish(&lease.fence, completed(), at(2)).await.unwrap();
     claim(store, 3).await;
-    assert_eq!(cancel(store, "c").await, CancelFound::Pending);
-    assert_eq!(cancel(store, "other").await, CancelFound::Pending);
+    assert_eq!(cancel(store, "c").await, Some(State::Pending));
+    assert_eq!(cancel(store, "other").await, Some(State::Pending));
     assert_eq!(store.forget_task(&TenantId::parse("b").unwrap(), &task).await.unwrap(), 0);
     assert_eq!(store.forget_task(&tenant(), &task).await.unwrap(), 2);
     let query = ListQuery { limit: MANY, ..ListQuery::default() };
@@ -415,13 +455,14 @@ pub(crate) async fn keeps_tenants_apart(store: &impl Store) {
     let nobody = TenantId::parse("c").unwrap();
     assert!(store.get(&nobody, &execution_id("a")).await.unwrap().is_none());
     let cancelled = store.cancel(&nobody, &execution_id("a"), "", at(4)).await.unwrap();
-    assert_eq!(cancelled, CancelFound::Unknown);
+    assert!(matches!(cancelled, CancelFound::Unknown));
     assert_eq!(claim(store, 5).await.submission, theirs);
 }
 
 pub(crate) async fn counts_its_depth(store: &impl Store) {
     let depth = async |pending, running| {
-        assert_eq!(store.depth().await.unwrap(), Depth { pending, running });
+        let depth = store.depth().await.unwrap();
+        assert_eq!((depth.pending, depth.running), (pending, running));
     };
     depth(0, 0).await;
     for id in ["a", "b", "c"] {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fake::{Rig, call, execution_id, parameter, sleep, under};
-use crate::{Cancelled, Invocation};
+use crate::{Admission, Cancelled, Invocation, Schedule};
 use pilum_types::{Output, State, TenantId, Value};
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -105,7 +105,7 @@ async fn a_worker_that_lost_its_lease_drops_its_work() {
     // Somebody else takes the execution, as if this host had been away too long.
     let store = &rig.executions.core.store;
     let late = rig.executions.core.clock.now() + 2 * LEASE;
-    let Ok(Claim::Leased(theirs)) = store.claim(late, 100 * LEASE).await else { panic!() };
+    let theirs = store.claim(late, 100 * LEASE, 1).await.unwrap().leases.pop().unwrap();
     rig.fake.open(1);
     while rig.fake.inside.load(SeqCst) > 0 {
         tokio::task::yield_now().await;
@@ -114,7 +114,8 @@ async fn a_worker_that_lost_its_lease_drops_its_work() {
     let next = rig.accept(call("echo")).await;
     rig.reaches(&next, State::Completed).await;
     assert_eq!(rig.get(&id).await.unwrap().state, State::Running);
-    store.finish(&theirs.fence, failed(Failure::new(FailureCode::TrapOther, "theirs")), late).await.unwrap();
+    let outcome = Arc::new(failed(Failure::new(FailureCode::TrapOther, "theirs")));
+    store.finish(&theirs.fence, outcome, late).await.unwrap();
     assert_eq!(rig.get(&id).await.unwrap().failure().unwrap().message, "theirs");
 }
 
@@ -124,9 +125,8 @@ async fn a_worker_notices_by_itself_that_its_lease_is_lost() {
     rig.accept(call("gate")).await;
     rig.fake.entered(1).await;
     let core = &rig.executions.core;
-    let Ok(Claim::Leased(_)) = core.store.claim(core.clock.now() + 2 * LEASE, 100 * LEASE).await else {
-        panic!()
-    };
+    let theirs = core.store.claim(core.clock.now() + 2 * LEASE, 100 * LEASE, 1).await.unwrap();
+    assert_eq!(theirs.leases.len(), 1);
     let began = Instant::now();
     while rig.fake.inside.load(SeqCst) > 0 {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -251,8 +251,11 @@ async fn put(rig: &Rig, id: &str, function: &str) {
         timeout: Duration::from_secs(60),
         max_retries: 3,
         force_new_instance: false,
+        schedule: Schedule::default(),
+        callback: None,
     };
-    core.store.accept(submission, 10, core.clock.now()).await.unwrap();
+    let admission = Admission { max_pending: 10, ..Admission::default() };
+    core.store.accept(submission, admission, core.clock.now()).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

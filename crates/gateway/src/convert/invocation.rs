@@ -1,6 +1,7 @@
 //! A call.
 
 use super::parameters::{environment, parameters};
+use super::schedule::schedule;
 use super::{FREE_TEXT_MAX_BYTES, LABEL_MAX_BYTES, bounded, metadata};
 use crate::error::Rejection;
 use pilum_execution::{ArtifactLabels, Invocation, Mode, Refusal, Target, TaskSpec};
@@ -37,7 +38,8 @@ pub(crate) fn invocation(
     rpc: Rpc,
 ) -> Result<Asked, Rejection> {
     let mode = mode(request.execution_mode, request.wait, rpc)?;
-    let context = request.context.take().unwrap_or_default();
+    let mut context = request.context.take().unwrap_or_default();
+    let (schedule, callback) = schedule(&mut context, mode)?;
     let execution_id = execution_id(request.execution_id.take(), &context.execution_id)?;
     let timeout = timeout(context.timeout_ms)?;
     let max_retries = max_retries(context.max_retries)?;
@@ -59,6 +61,8 @@ pub(crate) fn invocation(
         max_retries,
         environment,
         force_new_instance,
+        schedule,
+        callback,
     };
     Ok(Asked { invocation, if_unknown })
 }

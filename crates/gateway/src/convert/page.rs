@@ -3,6 +3,7 @@
 use super::bounded;
 use crate::error::Rejection;
 use pilum_execution::ListQuery;
+use pilum_proto::pilum::v1::ListDeadLettersRequest;
 use pilum_proto::spearlet::{ExecutionStatus, ListExecutionsRequest, ListTasksRequest};
 use pilum_types::{ExecutionId, State, TaskId};
 
@@ -39,23 +40,34 @@ pub(crate) fn task_page(request: ListTasksRequest) -> Result<TaskPage, Rejection
 /// Reads a request for executions. `None` when nothing can match: no task has
 /// a malformed id.
 pub(crate) fn execution_page(request: &ListExecutionsRequest) -> Result<Option<ListQuery>, Rejection> {
-    let limit = limit("limit", request.limit)?;
     let state = status_filter(request.status_filter)?;
-    let start_after = match request.start_after.as_str() {
+    let query = page(request.limit, &request.start_after, &request.task_id)?;
+    Ok(query.map(|query| ListQuery { state, ..query }))
+}
+
+/// Reads a request for dead letters; `None` as in [`execution_page`].
+pub(crate) fn dead_letter_page(request: &ListDeadLettersRequest) -> Result<Option<ListQuery>, Rejection> {
+    let query = page(request.limit, &request.start_after, &request.task_id)?;
+    Ok(query.map(|query| ListQuery { dead_letters: true, ..query }))
+}
+
+fn page(asked: i32, start_after: &str, task_id: &str) -> Result<Option<ListQuery>, Rejection> {
+    let limit = limit("limit", asked)?;
+    let start_after = match start_after {
         "" => None,
         id => match ExecutionId::parse(id) {
             Ok(id) => Some(id),
             Err(error) => return Err(Rejection::field("start_after", error.to_string())),
         },
     };
-    let task_id = match request.task_id.as_str() {
+    let task_id = match task_id {
         "" => None,
         id => match TaskId::parse(id) {
             Ok(id) => Some(id),
             Err(_nobodys) => return Ok(None),
         },
     };
-    Ok(Some(ListQuery { task_id, state, start_after, limit }))
+    Ok(Some(ListQuery { task_id, start_after, limit, ..ListQuery::default() }))
 }
 
 /// How many entries a page has at most.

@@ -37,6 +37,10 @@ pub(super) struct ExecutionView {
     memory_used_bytes: u64,
     metrics: BTreeMap<String, String>,
     attempts: Vec<AttemptView>,
+    priority: &'static str,
+    /// While it waits its turn: about the how manieth it is, from 1.
+    queue_position: Option<usize>,
+    dead_letter: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -77,6 +81,9 @@ pub(super) fn execution(execution: &Execution) -> ExecutionView {
         memory_used_bytes: receipt.peak_memory_bytes,
         metrics: metrics(&receipt),
         attempts: execution.attempts.iter().map(attempt).collect(),
+        priority: execution.priority.as_str(),
+        queue_position: execution.ahead.map(|ahead| ahead + 1),
+        dead_letter: execution.is_dead_letter,
     }
 }
 

@@ -2,12 +2,14 @@
 
 use super::{count, long};
 use crate::status::clip;
-use pilum_execution::{Execution, Mode};
+use pilum_execution::{Attempt, Execution, Mode, Summary};
+use pilum_proto::pilum::v1::Attempt as WireAttempt;
 use pilum_proto::spearlet::{
-    ExecutionInfo, ExecutionMode, ExecutionResult, ExecutionStatus, InvokeFunctionResponse,
+    ExecutionInfo, ExecutionMode, ExecutionResult, ExecutionStatus, GetExecutionStatusResponse,
+    InvokeFunctionResponse,
 };
 use pilum_proto::value::output_to_any;
-use pilum_types::{FailureCode, Output, Receipt, State};
+use pilum_types::{FailureCode, LogLine, Output, Priority, Receipt, State};
 use prost_types::{Any, Timestamp};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -111,25 +113,68 @@ fn micros(duration: Duration) -> u64 {
 }
 
 /// An execution's line in a listing.
-pub(crate) fn execution_info(execution: &Execution) -> ExecutionInfo {
-    let result = result(execution, false);
-    let attempts = count(execution.attempts.len());
-    let mut metadata = BTreeMap::from([("attempts".to_owned(), attempts.to_string())]);
-    if !result.error_code.is_empty() {
-        metadata.insert("error_code".to_owned(), result.error_code);
+pub(crate) fn execution_info(listed: &Summary) -> ExecutionInfo {
+    let mut metadata = BTreeMap::from([("attempts".to_owned(), listed.attempts.to_string())]);
+    let mut put = |name: &str, text: &str| metadata.insert(name.to_owned(), text.to_owned());
+    if let Some(failure) = &listed.failure {
+        put("error_code", failure.code.as_str());
     }
+    if listed.priority != Priority::Normal {
+        put("priority", listed.priority.as_str());
+    }
+    if listed.is_dead_letter {
+        put("dead_letter", "true");
+    }
+    let message = listed.failure.as_ref().map_or("", |failure| failure.message.as_str());
     ExecutionInfo {
-        execution_id: execution.id.to_string(),
-        task_id: execution.task_id.to_string(),
-        function_name: execution.function.to_string(),
-        execution_mode: mode(execution.mode).into(),
-        status: result.status,
-        started_at: result.started_at,
-        completed_at: result.completed_at,
-        execution_time_ms: result.execution_time_ms,
-        memory_used_bytes: result.memory_used_bytes,
-        error_message: clip(&result.error_message, LISTED_ERROR_MAX_BYTES),
+        execution_id: listed.id.to_string(),
+        task_id: listed.task_id.to_string(),
+        function_name: listed.function.to_string(),
+        execution_mode: mode(listed.mode).into(),
+        status: status_number(listed.state),
+        started_at: listed.started_at.map(timestamp),
+        completed_at: listed.completed_at.map(timestamp),
+        execution_time_ms: long(listed.duration().as_millis()),
+        memory_used_bytes: long(listed.peak_memory_bytes),
+        error_message: clip(message, LISTED_ERROR_MAX_BYTES),
         metadata,
+    }
+}
+
+/// All about an execution, as far as it is asked for.
+pub(crate) fn status(
+    execution: &Execution,
+    with_output: bool,
+    with_logs: bool,
+) -> GetExecutionStatusResponse {
+    let log = execution.outcome.as_ref().map(|outcome| outcome.log.as_slice()).unwrap_or_default();
+    GetExecutionStatusResponse {
+        found: true,
+        result: Some(result(execution, with_output)),
+        logs: if with_logs { log.iter().map(log_line).collect() } else { Vec::new() },
+        message: execution.state.as_str().to_ascii_lowercase(),
+        attempts: execution.attempts.iter().map(attempt).collect(),
+        queue_position: execution.ahead.map_or(0, |ahead| long(ahead as u64).saturating_add(1)),
+        is_dead_letter: execution.is_dead_letter,
+    }
+}
+
+/// A line of a log.
+pub(crate) fn log_line(line: &LogLine) -> String {
+    format!("{}: {}", line.stream.as_str(), line.text)
+}
+
+fn attempt(attempt: &Attempt) -> WireAttempt {
+    let failure = attempt.failure.as_ref();
+    WireAttempt {
+        number: count(attempt.number),
+        started_at: Some(timestamp(attempt.started_at)),
+        took_ms: attempt.took.map_or(0, |took| long(took.as_millis())),
+        error_code: failure.map(|failure| failure.code.as_str().to_owned()).unwrap_or_default(),
+        error_message: failure
+            .map(|failure| clip(&failure.message, LISTED_ERROR_MAX_BYTES))
+            .unwrap_or_default(),
+        instance_id: attempt.instance.as_ref().map(ToString::to_string).unwrap_or_default(),
     }
 }
 
@@ -162,7 +207,7 @@ fn estimate_ms(estimate: Duration) -> i64 {
 }
 
 /// Where the HTTP listener shows an execution.
-fn status_path(id: &str) -> String {
+pub(crate) fn status_path(id: &str) -> String {
     format!("/api/v1/execution/{id}/status")
 }
 

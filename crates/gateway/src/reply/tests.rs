@@ -4,7 +4,7 @@ use super::*;
 use pilum_execution::{ArtifactLabels, Attempt, Execution, Mode, Stats, Task, TaskSpec, TaskView};
 use pilum_types::{
     ArtifactSource, Digest, ExecutionId, Failure, FailureCode, FunctionName, InstanceId, Outcome, Output,
-    Receipt, State, TaskId, TaskName, TenantId, Value,
+    Priority, Receipt, State, TaskId, TaskName, TenantId, Value,
 };
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -32,6 +32,7 @@ fn execution(state: State, result: Option<Result<Output, Failure>>) -> Execution
         task_id: TaskId::parse("task-1").expect("an id"),
         function: FunctionName::parse("check").expect("a name"),
         mode: Mode::Async,
+        priority: Priority::Normal,
         state,
         accepted_at: at_ms(900),
         started_at: started,
@@ -43,7 +44,9 @@ fn execution(state: State, result: Option<Result<Output, Failure>>) -> Execution
             failure: None,
             instance: instance.clone(),
         }],
-        outcome: result.map(|result| Outcome { result, receipt, log: Vec::new(), instance }),
+        outcome: result.map(|result| Arc::new(Outcome { result, receipt, log: Vec::new(), instance })),
+        is_dead_letter: false,
+        ahead: None,
     }
 }
 
@@ -135,7 +138,7 @@ fn a_failed_stream_is_one_message() {
 
 #[test]
 fn a_line_of_a_listing() {
-    let info = execution_info(&failed(FailureCode::GuestError, &"x".repeat(5_000)));
+    let info = execution_info(&failed(FailureCode::GuestError, &"x".repeat(5_000)).summary());
     assert_eq!(info.error_message.len(), 1024);
     insta::assert_debug_snapshot!((info.metadata, info.execution_mode, info.status, info.execution_time_ms));
 }

@@ -73,6 +73,7 @@ fn host() -> Host {
             max_queue_size: 10,
             max_concurrent_executions: 2,
             status_retention: 3600 * second,
+            dead_letter_retention: 3600 * second,
             enable_retries: false,
             max_retries: 3,
         },
@@ -84,9 +85,10 @@ fn host() -> Host {
             log_max_bytes: 1 << 10,
             fuel: None,
         },
+        check_callback: |_| Ok(()),
         max_tasks: 10,
     };
-    Executions::start(Fake, MemoryStore::default(), settings)
+    Executions::start(Fake, MemoryStore::default(), settings).expect("a memory store is always readable")
 }
 
 struct Server {

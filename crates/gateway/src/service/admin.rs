@@ -65,7 +65,7 @@ impl<R: Runtime, S: Store> Functions<R, S> {
     ) -> Result<Vec<ExecutionInfo>, Rejection> {
         let query = ListQuery { task_id: Some(id), limit, ..ListQuery::default() };
         let found = self.executions.list_executions(tenant, &query).await?;
-        Ok(reply::page(found.iter().map(|execution| reply::execution_info(execution)), limit).entries)
+        Ok(reply::page(found.iter().map(reply::execution_info), limit).entries)
     }
 
     pub(super) async fn delete(

@@ -4,13 +4,13 @@ use super::Functions;
 use crate::convert::{self, Rpc};
 use crate::error::Rejection;
 use crate::reply;
-use pilum_execution::{Cancelled, ListQuery, Refusal, Reply, Runtime, Store};
+use pilum_execution::{Cancelled, Refusal, Reply, Runtime, Store};
 use pilum_proto::spearlet::{
     CancelExecutionRequest, CancelExecutionResponse, GetExecutionStatusRequest, GetExecutionStatusResponse,
     InvokeFunctionRequest, InvokeFunctionResponse, ListExecutionsRequest, ListExecutionsResponse,
     StreamExecutionResult,
 };
-use pilum_types::{ExecutionId, LogLine, State, TenantId};
+use pilum_types::{ExecutionId, State, TenantId};
 
 impl<R: Runtime, S: Store> Functions<R, S> {
     pub(super) async fn invoke(
@@ -67,13 +67,7 @@ impl<R: Runtime, S: Store> Functions<R, S> {
                 ..GetExecutionStatusResponse::default()
             });
         };
-        let log = execution.outcome.as_ref().map(|outcome| outcome.log.as_slice()).unwrap_or_default();
-        Ok(GetExecutionStatusResponse {
-            found: true,
-            result: Some(reply::result(&execution, request.include_result)),
-            logs: if request.include_logs { log.iter().map(log_line).collect() } else { Vec::new() },
-            message: execution.state.as_str().to_ascii_lowercase(),
-        })
+        Ok(reply::status(&execution, request.include_result, request.include_logs))
     }
 
     pub(super) async fn cancel(
@@ -107,11 +101,7 @@ impl<R: Runtime, S: Store> Functions<R, S> {
         let Some(query) = convert::execution_page(&request)? else {
             return Ok(ListExecutionsResponse::default());
         };
-        // One more than asked for tells whether another page follows.
-        let limit = query.limit;
-        let more = ListQuery { limit: limit + 1, ..query };
-        let found = self.executions.list_executions(&tenant, &more).await?;
-        let page = reply::page(found.iter().map(|execution| reply::execution_info(execution)), limit);
+        let page = super::page(&self.executions, &tenant, query).await?;
         let last = page.entries.last().filter(|_| page.has_more);
         Ok(ListExecutionsResponse {
             next_start_after: last.map(|info| info.execution_id.clone()).unwrap_or_default(),
@@ -119,8 +109,4 @@ impl<R: Runtime, S: Store> Functions<R, S> {
             executions: page.entries,
         })
     }
-}
-
-fn log_line(line: &LogLine) -> String {
-    format!("{}: {}", line.stream.as_str(), line.text)
 }

@@ -25,6 +25,8 @@ fn every_rejection() -> Vec<Rejection> {
         BindError::Parameter { path: "items[3].price".into(), reason: "expected u32".into() }.into(),
         Refusal::NoSlot { slots: 100, retry_after: second },
         Refusal::QueueFull { max_queue_size: 1000, retry_after: 2 * second },
+        Refusal::OutOfSpace { max_bytes: 1 << 32, retry_after: 60 * second },
+        Refusal::DiskFull { retry_after: 60 * second },
         Refusal::ExecutionExists { id: "exec-1".into() },
         Refusal::Draining,
         Refusal::Internal("SECRET text".into()),
@@ -32,6 +34,7 @@ fn every_rejection() -> Vec<Rejection> {
     let mut all = vec![
         Rejection::field("parameters[0].value", "is missing"),
         Rejection::ExecutionNotFound { id: "exec-1".into() },
+        Rejection::DeadLetterNotFound { id: "exec-1".into() },
     ];
     all.extend(refusals.into_iter().map(Rejection::from));
     all

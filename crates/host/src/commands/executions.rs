@@ -8,7 +8,7 @@ use pilum_types::{ExecutionId, State};
 use serde_json::{Map, Value as Json, json};
 use std::process::ExitCode;
 
-fn execution_id(text: &str) -> Result<ExecutionId> {
+pub(super) fn execution_id(text: &str) -> Result<ExecutionId> {
     ExecutionId::parse(text).with_context(|| format!("the execution id {text:?}"))
 }
 
@@ -22,20 +22,13 @@ pub(super) async fn status(status: Status) -> Result<ExitCode> {
         let mut fields = Map::new();
         fields.insert("execution_id".to_owned(), json!(id.as_str()));
         fields.extend(print::status_fields(&report.status));
+        fields.extend(print::report_fields(&report));
         if status.logs {
             fields.insert("logs".to_owned(), json!(report.logs));
         }
         print::json(&fields.into());
     } else {
-        let took = if report.status.state.is_terminal() {
-            format!(" after {} ms", report.status.duration.as_millis())
-        } else {
-            String::new()
-        };
-        print::remark(format!("{}{took}", report.status.state));
-        if let Some(code) = &report.status.error_code {
-            print::remark(format!("{code}: {}", report.status.error_message));
-        }
+        print::standing(&report);
         for line in &report.logs {
             print::remark(line);
         }

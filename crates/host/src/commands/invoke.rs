@@ -1,10 +1,10 @@
 //! `pilum invoke`: a file here, or a task or location on a host.
 
-use super::{FAILED, connect, local, parameters, print};
-use crate::cli::Invoke;
+use super::{FAILED, connect, local, parameters, print, time};
+use crate::cli::{Invoke, PriorityArg};
 use anyhow::{Context, Result, bail, ensure};
 use pilum_client::{Call, Client, Invoked, Mode, NewTask, Target};
-use pilum_types::{ArtifactSource, Digest, ExecutionId, FunctionName, TaskId, TaskName};
+use pilum_types::{ArtifactSource, Digest, ExecutionId, FunctionName, Priority, TaskId, TaskName};
 use serde_json::{Map, json};
 use sha2::Digest as _;
 use std::path::Path;
@@ -126,6 +126,23 @@ async fn invoke_and_print(client: &Client, target: Target, invoke: &Invoke) -> R
     if let Some(id) = &invoke.execution_id {
         call = call.execution_id(ExecutionId::parse(id).with_context(|| format!("the execution id {id:?}"))?);
     }
+    if let Some(priority) = invoke.priority {
+        call = call.priority(match priority {
+            PriorityArg::Low => Priority::Low,
+            PriorityArg::Normal => Priority::Normal,
+            PriorityArg::High => Priority::High,
+            PriorityArg::Urgent => Priority::Urgent,
+        });
+    }
+    if let Some(text) = &invoke.not_before {
+        call = call.not_before(time::read(text)?);
+    }
+    if let Some(text) = &invoke.deadline {
+        call = call.deadline(time::read(text)?);
+    }
+    if let Some(url) = &invoke.callback {
+        call = call.callback(url);
+    }
     if invoke.force_new_instance {
         call = call.force_new_instance();
     }
@@ -163,7 +180,7 @@ fn print_text(invoked: &Invoked) {
             let estimate =
                 invoked.estimate.map_or_else(String::new, |e| format!(", about {} ms to go", e.as_millis()));
             print::remark(format!(
-                "{}{estimate}; follow it with: pilum status {}",
+                "{}{estimate}; follow it with: pilum watch {}",
                 status.state, invoked.execution_id
             ));
         }

@@ -3,7 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where the command line speaks")]
 
 use super::parameters::to_json;
-use pilum_client::Status;
+use pilum_client::{Report, Status};
 use pilum_types::Output;
 use serde_json::{Map, Value as Json, json};
 use std::time::SystemTime;
@@ -73,6 +73,52 @@ pub(super) fn status_fields(status: &Status) -> Map<String, Json> {
         fields.insert("metrics".to_owned(), json!(status.metrics));
     }
     fields
+}
+
+/// What a report adds to its status, as the fields of a JSON object.
+pub(super) fn report_fields(report: &Report) -> Map<String, Json> {
+    let attempts = report.attempts.iter().map(|attempt| {
+        json!({
+            "number": attempt.number,
+            "took_ms": u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX),
+            "error_code": attempt.error_code,
+            "error_message": attempt.error_message,
+            "instance_id": attempt.instance_id,
+        })
+    });
+    let mut fields = Map::new();
+    fields.insert("attempts".to_owned(), attempts.collect());
+    fields.insert("dead_letter".to_owned(), json!(report.is_dead_letter));
+    if let Some(position) = report.queue_position {
+        fields.insert("queue_position".to_owned(), json!(position));
+    }
+    fields
+}
+
+/// Says how an execution stands, and which attempts failed on the way.
+pub(super) fn standing(report: &Report) {
+    let status = &report.status;
+    let ended = status.state.is_terminal();
+    let more = match (ended, report.queue_position) {
+        (true, _) => format!(" after {} ms", status.duration.as_millis()),
+        (false, Some(position)) => format!(", {position}. in the queue"),
+        (false, None) => String::new(),
+    };
+    remark(format!("{}{more}", status.state));
+    // The last attempt's failure is the execution's, which is told below.
+    let earlier = report.attempts.len().saturating_sub(usize::from(ended));
+    for attempt in report.attempts.iter().take(earlier) {
+        if let Some(code) = &attempt.error_code {
+            let first_line = attempt.error_message.lines().next().unwrap_or_default();
+            remark(format!("attempt {}: {code}: {first_line}", attempt.number));
+        }
+    }
+    if let Some(code) = &status.error_code {
+        remark(format!("{code}: {}", status.error_message));
+    }
+    if report.is_dead_letter {
+        remark("it is a dead letter: `pilum dead-letters redrive` runs it anew");
+    }
 }
 
 /// Columns of equal width, the first row as their heads.

@@ -117,7 +117,7 @@ async fn following_an_asynchronous_execution() {
     pilum.until_status("mine", "COMPLETED").await;
     let ran = pilum.run(&["invoke", "adds", "add", "--async"]).await;
     let id = ran.stdout.trim_end();
-    check_ended(&ran, 0, "", &format!("follow it with: pilum status {id}"));
+    check_ended(&ran, 0, "", &format!("follow it with: pilum watch {id}"));
     pilum.until_status(id, "COMPLETED").await;
     pilum.check(&["status", "nobodys"], 2, "", "pilum executions").await;
     pilum.check(&["status", "a b"], 2, "", "the execution id \"a b\"").await;

@@ -8,7 +8,7 @@ use crate::wiring::{self, HostExecutions};
 use anyhow::{Context, Result, bail};
 use pilum_client::{Call, Client};
 use pilum_engine::{CallContext, Code, Engine};
-use pilum_execution::{ArtifactLabels, Invocation, Mode, Reply, TaskSpec};
+use pilum_execution::{ArtifactLabels, Invocation, Mode, Reply, Schedule, TaskSpec};
 use pilum_types::{ArtifactSource, Digest, FunctionName, Parameter, TaskId, TaskName, TenantId};
 use sha2::Digest as _;
 use std::sync::Arc;
@@ -95,6 +95,7 @@ impl Subject {
             function: self.function.clone(),
             limits,
             environment: Arc::from([]),
+            tap: None,
         };
         Ok(Bare { engine, code, context })
     }
@@ -171,6 +172,8 @@ impl Subject {
             max_retries: None,
             environment: Arc::from([]),
             force_new_instance: false,
+            schedule: Schedule::default(),
+            callback: None,
         };
         let Reply::Finished(execution) = executions.invoke(invocation).await? else {
             bail!("a synchronous call was answered as an asynchronous one");

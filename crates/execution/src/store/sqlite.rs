@@ -1,0 +1,363 @@
+//! A store in one SQLite file: what it has accepted it keeps, whatever happens
+//! to the process.
+//!
+//! The file is in WAL mode with `synchronous=FULL`. One thread writes, in
+//! groups; readers read beside it. The order of what waits is in memory, made
+//! anew from the file at each start, so no operation searches for what is next.
+
+mod anchor;
+mod error;
+mod rows;
+mod schema;
+mod stored;
+mod writer;
+
+use super::machine::Machine;
+use super::record::Record;
+use super::{
+    Accepted, Admission, CancelFound, Claimed, Depth, DueCallbacks, Expiry, Fence, ListQuery, Store,
+    StoreError,
+};
+use crate::lock::lock;
+use crate::{Clock, Execution, Submission, Summary, Task};
+use anchor::Anchor;
+use error::failed;
+use pilum_types::{ExecutionId, Failure, Outcome, TaskId, TenantId};
+use rows::SqlRows;
+use rusqlite::Connection;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+use tokio::sync::{Semaphore, mpsc, watch};
+use writer::{Change, JOBS_MAX, Job, Shared, Writer};
+
+/// Reads at a time: enough that a slow listing holds up nobody's status.
+const READERS: usize = 4;
+
+/// Where a store is and how large it may become.
+#[derive(Debug, Clone)]
+pub struct SqliteConfig {
+    /// The directory of the file, which is called `executions.db`.
+    pub directory: PathBuf,
+    /// What may be kept, in bytes. At this size nothing more is accepted until
+    /// results have expired; results of what was accepted before still come in.
+    pub max_bytes: u64,
+}
+
+/// Keeps executions and tasks in a file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    shared: Arc<Shared>,
+    /// `None` once this is being dropped, which is how the writer learns of it.
+    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    writer: Option<JoinHandle<()>>,
+    readers: Arc<Mutex<Vec<Connection>>>,
+    /// One for each reader. Never closed.
+    reads: Semaphore,
+    clock: Clock,
+    /// Keeps other processes away for as long as this lives.
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens the store, and takes back what ran when its last process ended.
+    ///
+    /// # Errors
+    /// When the directory cannot be used, another process uses it, or the file
+    /// is not one of this version or an older one.
+    pub fn open(config: &SqliteConfig) -> Result<Self, StoreError> {
+        let SqliteConfig { directory, max_bytes } = config;
+        let at = |error: StoreError| match error {
+            StoreError::Failed(text) => StoreError::Failed(format!("{}: {text}", directory.display())),
+            other @ (StoreError::NoSpace(_) | StoreError::Stale(_)) => other,
+        };
+        let lock = lock_directory(directory).map_err(at)?;
+        let path = directory.join("executions.db");
+        let connection = schema::open_writer(&path).map_err(at)?;
+        let anchor = Anchor::new();
+        let clock = anchor.clock(&connection).map_err(at)?;
+        let (machine, bytes) = recover(&connection, &anchor, &clock).map_err(at)?;
+        let readers: Result<Vec<_>, _> = (0..READERS).map(|_| schema::open_reader(&path)).collect();
+
+        let (jobs, inbox) = mpsc::channel(JOBS_MAX);
+        let shared = Arc::new(Shared {
+            machine: Mutex::new(machine),
+            bytes: AtomicU64::new(bytes),
+            max_bytes: *max_bytes,
+            commits: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
+            broken: watch::Sender::new(None),
+        });
+        let writer = Writer {
+            connection,
+            anchor,
+            clock,
+            shared: Arc::clone(&shared),
+            jobs: inbox,
+            since_checkpoint: 0,
+        };
+        let spawned = std::thread::Builder::new().name("pilum-store".to_owned()).spawn(|| writer.run());
+        Ok(Self {
+            shared,
+            jobs: Some(jobs),
+            writer: Some(spawned.map_err(|error| StoreError::Failed(error.to_string()))?),
+            readers: Arc::new(Mutex::new(readers.map_err(at)?)),
+            reads: Semaphore::new(READERS),
+            clock,
+            _lock: lock,
+        })
+    }
+
+    /// Has the writer do something, and waits until it is on the disk. What was
+    /// handed in is done even if nobody waits any more.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Machine, &mut SqlRows<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (change, answer) = Change::new(work);
+        let handed = match &self.jobs {
+            Some(jobs) => jobs.send(Box::new(change)).await.is_ok(),
+            None => false,
+        };
+        match answer.await {
+            Ok(result) if handed => result,
+            _ => Err(self.gone()),
+        }
+    }
+
+    /// Reads from the file, on a thread that may wait for the disk.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let _permit = self.reads.acquire().await;
+        let readers = Arc::clone(&self.readers);
+        let reading = tokio::task::spawn_blocking(move || {
+            let reader = lock(&readers).pop();
+            let Some(reader) = reader else { return Err(StoreError::Failed("no reader is left".to_owned())) };
+            let result = work(&reader);
+            lock(&readers).push(reader);
+            result
+        });
+        reading.await.unwrap_or_else(|error| Err(StoreError::Failed(error.to_string())))
+    }
+
+    fn gone(&self) -> StoreError {
+        let why = self.shared.broken.borrow().clone();
+        StoreError::Failed(why.unwrap_or_else(|| "the store is closed".to_owned()))
+    }
+}
+
+/// Keeps every other process from the directory, until the answer is dropped.
+fn lock_directory(directory: &std::path::Path) -> Result<File, StoreError> {
+    let failed = |error: &dyn std::fmt::Display| StoreError::Failed(error.to_string());
+    std::fs::create_dir_all(directory).map_err(|error| failed(&error))?;
+    let lock = File::create(directory.join("executions.lock")).map_err(|error| failed(&error))?;
+    lock.try_lock().map_err(|_| failed(&"another process uses this store"))?;
+    Ok(lock)
+}
+
+/// Reads the file into memory; what ran then has lost its worker.
+fn recover(connection: &Connection, anchor: &Anchor, clock: &Clock) -> Result<(Machine, u64), StoreError> {
+    let now = clock.now();
+    let mut rows = SqlRows { connection, bytes: (0, 0), fatal: None };
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
+    let machine = writer::load(&mut rows, now, |_, mut record: Record, lost| {
+        record.lose(now)?;
+        lost.push(record);
+        Ok(())
+    })?;
+    let bytes = rows.measure()?;
+    anchor.drop_at(connection, now).map_err(failed)?;
+    connection.execute_batch("COMMIT").map_err(failed)?;
+    Ok((machine, bytes))
+}
+
+impl Drop for SqliteStore {
+    /// Waits until what was handed in is on the disk.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the store's writer panicked");
+        }
+    }
+}
+
+impl Store for SqliteStore {
+    fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    async fn broken(&self) -> String {
+        let mut broken = self.shared.broken.subscribe();
+        loop {
+            let why = broken.borrow_and_update().clone();
+            if let Some(why) = why {
+                return why;
+            }
+            if broken.changed().await.is_err() {
+                // Not while this store lives.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    async fn put_task(&self, task: &Arc<Task>) -> Result<(), StoreError> {
+        let task = Arc::clone(task);
+        self.write(move |_, rows| rows.put_task(&task)).await
+    }
+
+    async fn remove_task(&self, tenant: &TenantId, id: &TaskId) -> Result<(), StoreError> {
+        let (tenant, id) = (tenant.clone(), id.clone());
+        self.write(move |_, rows| rows.remove_task(&tenant, &id)).await
+    }
+
+    fn tasks(&self) -> Result<Vec<Task>, StoreError> {
+        let readers = lock(&self.readers);
+        let reader = readers.last().ok_or_else(|| StoreError::Failed("no reader is left".to_owned()))?;
+        rows::tasks(reader)
+    }
+
+    async fn accept(
+        &self,
+        submission: Submission,
+        admission: Admission,
+        now: SystemTime,
+    ) -> Result<Accepted, StoreError> {
+        self.write(move |machine, rows| machine.accept(rows, submission, &admission, now)).await
+    }
+
+    async fn claim(&self, now: SystemTime, lease: Duration, limit: usize) -> Result<Claimed, StoreError> {
+        {
+            let machine = lock(&self.shared.machine);
+            if !machine.board.is_due(now, limit) {
+                return Ok(Claimed { next_due: machine.board.next_due(), ..Claimed::default() });
+            }
+        }
+        self.write(move |machine, rows| machine.claim(rows, now, lease, limit)).await
+    }
+
+    async fn renew(&self, fence: &Fence, now: SystemTime, lease: Duration) -> Result<(), StoreError> {
+        // Leases end with the process, so nothing is written.
+        lock(&self.shared.machine).renew(fence, now + lease)
+    }
+
+    async fn hand_back(&self, fence: &Fence, now: SystemTime) -> Result<Arc<Execution>, StoreError> {
+        let fence = fence.clone();
+        self.write(move |machine, rows| machine.release(rows, &fence, now, Record::hand_back)).await
+    }
+
+    async fn finish(
+        &self,
+        fence: &Fence,
+        outcome: Arc<Outcome>,
+        now: SystemTime,
+    ) -> Result<Arc<Execution>, StoreError> {
+        let fence = fence.clone();
+        self.write(move |machine, rows| machine.finish(rows, &fence, outcome, now)).await
+    }
+
+    async fn retry_later(
+        &self,
+        fence: &Fence,
+        failure: Failure,
+        now: SystemTime,
+        not_before: SystemTime,
+    ) -> Result<Arc<Execution>, StoreError> {
+        let fence = fence.clone();
+        self.write(move |machine, rows| machine.retry_later(rows, &fence, &failure, now, not_before)).await
+    }
+
+    async fn cancel(
+        &self,
+        tenant: &TenantId,
+        id: &ExecutionId,
+        reason: &str,
+        now: SystemTime,
+    ) -> Result<CancelFound, StoreError> {
+        let (tenant, id, reason) = (tenant.clone(), id.clone(), reason.to_owned());
+        self.write(move |machine, rows| machine.cancel(rows, &tenant, &id, &reason, now)).await
+    }
+
+    async fn get(&self, tenant: &TenantId, id: &ExecutionId) -> Result<Option<Execution>, StoreError> {
+        let (tenant, id) = (tenant.clone(), id.clone());
+        let found = self.read(move |reader| rows::find(reader, &tenant, &id)).await?;
+        let Some(Record { number, execution, .. }) = found.filter(|record| !record.expired) else {
+            return Ok(None);
+        };
+        let waits = execution.state == pilum_types::State::Pending;
+        let ahead = if waits { lock(&self.shared.machine).board.queue.ahead(number) } else { None };
+        Ok(Some(Execution { ahead, ..execution }))
+    }
+
+    async fn list(&self, tenant: &TenantId, query: &ListQuery) -> Result<Vec<Summary>, StoreError> {
+        let (tenant, query) = (tenant.clone(), query.clone());
+        self.read(move |reader| rows::list(reader, &tenant, &query)).await
+    }
+
+    async fn discard(&self, tenant: &TenantId, id: &ExecutionId) -> Result<bool, StoreError> {
+        let (tenant, id) = (tenant.clone(), id.clone());
+        self.write(move |machine, rows| machine.discard(rows, &tenant, &id)).await
+    }
+
+    async fn redrive(
+        &self,
+        tenant: &TenantId,
+        id: &ExecutionId,
+        anew: &ExecutionId,
+    ) -> Result<Option<Submission>, StoreError> {
+        let (tenant, id, anew) = (tenant.clone(), id.clone(), anew.clone());
+        self.write(move |machine, rows| machine.redrive(rows, &tenant, &id, &anew)).await
+    }
+
+    async fn due_callbacks(&self, now: SystemTime, limit: usize) -> Result<DueCallbacks, StoreError> {
+        {
+            let machine = lock(&self.shared.machine);
+            let next_due = machine.next_callback();
+            if next_due.is_none_or(|at| at > now) {
+                return Ok(DueCallbacks { next_due, ..DueCallbacks::default() });
+            }
+        }
+        self.write(move |machine, rows| machine.due_callbacks(rows, now, limit)).await
+    }
+
+    async fn end_callback(&self, number: u64) -> Result<(), StoreError> {
+        self.write(move |machine, rows| machine.end_callback(rows, number)).await
+    }
+
+    async fn put_off_callback(&self, number: u64, tries: u32, at: SystemTime) -> Result<(), StoreError> {
+        self.write(move |machine, rows| machine.put_off_callback(rows, number, tries, at)).await
+    }
+
+    async fn expire(&self, expiry: Expiry, now: SystemTime, batch: usize) -> Result<usize, StoreError> {
+        self.write(move |machine, rows| machine.expire(rows, expiry, now, batch)).await
+    }
+
+    async fn forget_task(&self, tenant: &TenantId, task_id: &TaskId) -> Result<usize, StoreError> {
+        let (tenant, task_id) = (tenant.clone(), task_id.clone());
+        self.write(move |machine, rows| machine.forget_task(rows, &tenant, &task_id)).await
+    }
+
+    async fn depth(&self) -> Result<Depth, StoreError> {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let machine = lock(&self.shared.machine);
+        Ok(Depth {
+            pending: machine.board.queue.len(),
+            running: machine.board.running(),
+            dead_letters: machine.dead_letters,
+            callbacks: machine.callbacks_left(),
+            bytes: count(&self.shared.bytes),
+            max_bytes: self.shared.max_bytes,
+            commits: count(&self.shared.commits),
+            changes: count(&self.shared.changes),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! The SQLite store keeps every store's promises, over restarts too.
+
+use super::*;
+use crate::store::conformance::conformance;
+use crate::store::model;
+use crate::{ArtifactLabels, TaskSpec};
+use pilum_types::{
+    ArtifactSource, Digest, FailureCode, LogLine, LogStream, Output, Receipt, State, TaskName, Value,
+};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+/// A store in a directory of its own.
+#[derive(Debug)]
+struct Temporary {
+    store: Option<SqliteStore>,
+    directory: TempDir,
+}
+
+impl Temporary {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self { store: Some(open(directory.path()).unwrap()), directory }
+    }
+
+    /// Ends the process, as it were, and starts the next.
+    fn restart(&mut self) {
+        self.store = None;
+        self.store = Some(open(self.directory.path()).unwrap());
+    }
+}
+
+impl std::ops::Deref for Temporary {
+    type Target = SqliteStore;
+
+    fn deref(&self) -> &SqliteStore {
+        self.store.as_ref().unwrap()
+    }
+}
+
+fn open(directory: &std::path::Path) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open(&SqliteConfig { directory: directory.to_owned(), max_bytes: 1 << 30 })
+}
+
+conformance!(Temporary::new());
+
+const ADMISSION: Admission = Admission { max_pending: 1_000, expected: Duration::ZERO, brought: true };
+
+async fn accept(store: &SqliteStore, id: &str) {
+    let accepted = store.accept(model::submission(id), ADMISSION, store.clock().now()).await.unwrap();
+    assert!(matches!(accepted, Accepted::New { .. }), "{accepted:?}");
+}
+
+async fn claim(store: &SqliteStore) -> crate::Lease {
+    let mut claimed = store.claim(store.clock().now(), model::LEASE, 1).await.unwrap();
+    claimed.leases.pop().expect("work")
+}
+
+async fn get(store: &SqliteStore, id: &str) -> Execution {
+    store.get(&TenantId::default(), &ExecutionId::parse(id).unwrap()).await.unwrap().expect("it is known")
+}
+
+fn outcome(result: Result<Output, Failure>) -> Arc<Outcome> {
+    Arc::new(Outcome { result, receipt: Receipt::default(), log: Vec::new(), instance: None })
+}
+
+#[tokio::test]
+async fn what_was_accepted_outlives_the_process() {
+    let mut store = Temporary::new();
+    for id in ["done", "running", "waiting"] {
+        accept(&store, id).await;
+    }
+    let lease = claim(&store).await;
+    let text = "x".repeat(100_000);
+    let line = LogLine { stream: LogStream::Stderr, text: "said".into() };
+    let end = Outcome {
+        result: Ok(Output::Typed(Value::List(vec![Value::Number(f64::NAN), Value::String(text)]))),
+        receipt: Receipt { attempt: 1, peak_memory_bytes: 5, ..Receipt::default() },
+        log: vec![line],
+        instance: None,
+    };
+    store.finish(&lease.fence, Arc::new(end.clone()), store.clock().now()).await.unwrap();
+    let lost = claim(&store).await;
+    let before = get(&store, "done").await;
+    store.restart();
+    assert_eq!(format!("{:?}", get(&store, "done").await), format!("{before:?}"), "large results too");
+    assert_eq!(get(&store, "running").await.state, State::Pending);
+    let depth = store.depth().await.unwrap();
+    assert_eq!((depth.pending, depth.running), (2, 0));
+    // The worker of before is nobody here.
+    let stale = store.finish(&lost.fence, outcome(Ok(Output::Raw(Vec::new()))), store.clock().now()).await;
+    assert!(matches!(stale, Err(StoreError::Stale(_))));
+    let again = claim(&store).await;
+    assert_eq!((again.submission.id.as_str(), again.attempt), ("running", 2), "it goes first");
+    let attempts = &again.execution.attempts;
+    assert_eq!(attempts[0].failure.as_ref().map(|f| f.code), Some(FailureCode::WorkerLost));
+    assert_eq!(claim(&store).await.submission.id.as_str(), "waiting");
+}
+
+#[tokio::test]
+async fn what_kills_its_process_again_and_again_is_given_up() {
+    let mut store = Temporary::new();
+    let submission = Submission { max_retries: 9, ..model::submission("killer") };
+    store.accept(submission, ADMISSION, store.clock().now()).await.unwrap();
+    for attempt in 1..=super::super::LOST_WORKERS_MAX {
+        assert_eq!(claim(&store).await.attempt, attempt);
+        store.restart();
+    }
+    let execution = get(&store, "killer").await;
+    assert_eq!((execution.state, execution.is_dead_letter), (State::Failed, true));
+    assert_eq!(store.depth().await.unwrap().dead_letters, 1);
+    store.restart();
+    assert_eq!(store.depth().await.unwrap().dead_letters, 1);
+}
+
+#[tokio::test]
+async fn tasks_outlive_the_process() {
+    let mut store = Temporary::new();
+    let task = |id: &str| {
+        Arc::new(Task {
+            id: TaskId::parse(id).unwrap(),
+            tenant: TenantId::default(),
+            spec: TaskSpec {
+                name: TaskName::parse(id).unwrap(),
+                description: "d".into(),
+                source: ArtifactSource {
+                    location: "file:///a".into(),
+                    checksum: Some(Digest::from_bytes([1; 32])),
+                },
+                artifact: ArtifactLabels { id: "i".into(), kind: "k".into(), version: "v".into() },
+                metadata: vec![("a".into(), "b".into())],
+            },
+            digest: Digest::from_bytes([1; 32]),
+            created_at: model::at(7),
+        })
+    };
+    for id in ["a", "b", "c"] {
+        store.put_task(&task(id)).await.unwrap();
+    }
+    store.remove_task(&TenantId::default(), &TaskId::parse("b").unwrap()).await.unwrap();
+    store.restart();
+    let kept = store.tasks().unwrap();
+    assert_eq!(format!("{kept:?}"), format!("{:?}", [&task("a"), &task("c")]));
+}
+
+#[tokio::test]
+async fn callbacks_outlive_the_process() {
+    let mut store = Temporary::new();
+    let submission = Submission { callback: Some("https://example.com".into()), ..model::submission("a") };
+    store.accept(submission, ADMISSION, store.clock().now()).await.unwrap();
+    let lease = claim(&store).await;
+    store.finish(&lease.fence, outcome(Ok(Output::Raw(Vec::new()))), store.clock().now()).await.unwrap();
+    for _ in 0..2 {
+        let due = store.due_callbacks(store.clock().now(), 10).await.unwrap().callbacks;
+        assert_eq!(due.len(), 1, "it was taken and not answered");
+        store.restart();
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_accepted_beyond_the_bound_in_bytes() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = SqliteConfig { directory: directory.path().to_owned(), max_bytes: 400_000 };
+    let store = SqliteStore::open(&config).unwrap();
+    let mut accepted = Vec::new();
+    loop {
+        let id = format!("e{}", accepted.len());
+        let mut submission = model::submission(&id);
+        submission.environment = [("K".to_owned(), "x".repeat(50_000))].into();
+        match store.accept(submission, ADMISSION, model::at(1)).await.unwrap() {
+            Accepted::New { .. } => accepted.push(id),
+            Accepted::OutOfSpace { max_bytes: 400_000 } => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!((4..8).contains(&accepted.len()), "{}", accepted.len());
+    // Room comes as results go.
+    for id in &accepted {
+        store.cancel(&TenantId::default(), &ExecutionId::parse(id).unwrap(), "", model::at(2)).await.unwrap();
+    }
+    let expiry = Expiry { ended_before: model::at(3), dead_before: model::at(3) };
+    store.expire(expiry, model::at(1_000_000), 100).await.unwrap();
+    accept(&store, "again").await;
+}
+
+#[tokio::test]
+async fn two_processes_do_not_share_a_store() {
+    let store = Temporary::new();
+    let second = open(store.directory.path()).unwrap_err().to_string();
+    assert!(second.contains("another process") && second.contains(store.directory.path().to_str().unwrap()));
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_version_or_of_none_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path()).unwrap());
+    let path = directory.path().join("executions.db");
+    let connection = Connection::open(&path).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    let newer = open(directory.path()).unwrap_err().to_string();
+    assert!(newer.contains("version 99"), "{newer}");
+    for name in ["executions.db-wal", "executions.db-shm"] {
+        let _ = std::fs::remove_file(directory.path().join(name));
+    }
+    std::fs::write(&path, "no database at all, but long enough to be looked at").unwrap();
+    let garbage = open(directory.path()).unwrap_err().to_string();
+    assert!(garbage.contains("not a database"), "{garbage}");
+}
+
+#[tokio::test]
+async fn many_at_once_share_their_commits() {
+    let store = Temporary::new();
+    let before = store.depth().await.unwrap();
+    let ids: Vec<String> = (0..200).map(|i| format!("e{i}")).collect();
+    futures::future::join_all(ids.iter().map(|id| accept(&store, id))).await;
+    let after = store.depth().await.unwrap();
+    assert_eq!((after.pending, after.changes - before.changes), (200, 200));
+    assert!(after.commits - before.commits < 100, "{after:?}");
+}
+
+#[tokio::test]
+async fn a_change_outlives_the_future_that_asked_for_it() {
+    use futures::FutureExt as _;
+    let store = Temporary::new();
+    let asked = store.accept(model::submission("a"), ADMISSION, model::at(0)).now_or_never();
+    assert!(asked.is_none(), "no disk is that fast");
+    accept(&store, "b").await;
+    assert_eq!(get(&store, "a").await.state, State::Pending);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn executions_move_only_as_they_may(ops in model::ops()) {
+        model::check(&*Temporary::new(), &ops);
+    }
+}

@@ -1,0 +1,76 @@
+//! When an asynchronous execution is to run, and who is told of its end.
+
+use super::bounded;
+use crate::error::Rejection;
+use pilum_execution::{Mode, Schedule};
+use pilum_proto::pilum::v1::Priority as WirePriority;
+use pilum_proto::spearlet::ExecutionContext;
+use pilum_types::Priority;
+use prost_types::Timestamp;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// How far ahead an execution may be put off, so that a slip of units is noticed.
+const NOT_BEFORE_MAX: Duration = Duration::from_secs(366 * 86_400);
+/// Longest URL of a callback, in bytes: the common bound of a URL.
+const URL_MAX_BYTES: usize = 2_048;
+
+/// Reads the part of a context that is for ASYNC only.
+pub(super) fn schedule(
+    context: &mut ExecutionContext,
+    mode: Mode,
+) -> Result<(Schedule, Option<Arc<str>>), Rejection> {
+    if mode != Mode::Async {
+        only_async(context)?;
+        return Ok((Schedule::default(), None));
+    }
+    let not_before = time("context.not_before", context.not_before)?;
+    let latest = SystemTime::now() + NOT_BEFORE_MAX;
+    if not_before.is_some_and(|at| at > latest) {
+        let days = NOT_BEFORE_MAX.as_secs() / 86_400;
+        return Err(Rejection::field("context.not_before", format!("must be at most {days} days ahead")));
+    }
+    let deadline = time("context.deadline", context.deadline)?;
+    if let (Some(not_before), Some(deadline)) = (not_before, deadline)
+        && deadline <= not_before
+    {
+        return Err(Rejection::field("context.deadline", "must be after context.not_before"));
+    }
+    let url = bounded("context.callback_url", std::mem::take(&mut context.callback_url), URL_MAX_BYTES)?;
+    let callback = (!url.is_empty()).then(|| url.into());
+    Ok((Schedule { priority: priority(context.priority)?, not_before, deadline }, callback))
+}
+
+fn only_async(context: &ExecutionContext) -> Result<(), Rejection> {
+    let given = [
+        ("context.priority", context.priority != 0),
+        ("context.not_before", context.not_before.is_some()),
+        ("context.deadline", context.deadline.is_some()),
+        ("context.callback_url", !context.callback_url.is_empty()),
+    ];
+    match given.into_iter().find(|(_, is_given)| *is_given) {
+        Some((field, _)) => Err(Rejection::field(field, "is for ASYNC only; leave it out")),
+        None => Ok(()),
+    }
+}
+
+fn priority(number: i32) -> Result<Priority, Rejection> {
+    match WirePriority::try_from(number) {
+        Ok(WirePriority::Low) => Ok(Priority::Low),
+        Ok(WirePriority::Unspecified | WirePriority::Normal) => Ok(Priority::Normal),
+        Ok(WirePriority::High) => Ok(Priority::High),
+        Ok(WirePriority::Urgent) => Ok(Priority::Urgent),
+        Err(_) => {
+            let reason = format!("is {number}, must be LOW (1), NORMAL (2), HIGH (3) or URGENT (4)");
+            Err(Rejection::field("context.priority", reason))
+        }
+    }
+}
+
+fn time(field: &str, timestamp: Option<Timestamp>) -> Result<Option<SystemTime>, Rejection> {
+    let Some(timestamp) = timestamp else { return Ok(None) };
+    match SystemTime::try_from(timestamp) {
+        Ok(time) if time >= SystemTime::UNIX_EPOCH => Ok(Some(time)),
+        _ => Err(Rejection::field(field, "is no time after 1970")),
+    }
+}

@@ -1,0 +1,166 @@
+//! Tells URLs of the ends of executions, in the form of Standard Webhooks
+//! (<https://www.standardwebhooks.com/>).
+//!
+//! What is due and when it is tried again is the execution layer's to say; here
+//! it is signed and sent.
+
+use crate::wiring::HostExecutions;
+use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac as _};
+use pilum_artifact::{Outbound, OutboundError};
+use pilum_execution::Callback;
+use pilum_gateway::status_json;
+use sha2::Sha256;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Callbacks under way at once: enough that some receivers may hang.
+const AT_ONCE: usize = 32;
+/// How long a receiver may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a store that failed is left alone.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// What a secret begins with, by the standard.
+const SECRET_PREFIX: &str = "whsec_";
+/// Bytes of a secret that is made here.
+const SECRET_BYTES: usize = 32;
+/// The fewest bytes a secret may have, by the standard.
+const SECRET_MIN_BYTES: usize = 24;
+
+/// Signs and sends.
+pub(crate) struct Sender {
+    executions: Arc<HostExecutions>,
+    outbound: Outbound,
+    secret: Vec<u8>,
+}
+
+impl Sender {
+    /// Reads the secret of the data directory, or makes one.
+    ///
+    /// # Errors
+    /// When the secret cannot be read or written or is none.
+    pub(crate) fn new(executions: Arc<HostExecutions>, data_dir: &Path, allow_private: bool) -> Result<Self> {
+        let outbound = Outbound::new(allow_private).context("the client for callbacks")?;
+        let path = data_dir.join("callback-secret");
+        let secret = secret(&path).with_context(|| format!("the secret of callbacks, {}", path.display()))?;
+        Ok(Self { executions, outbound, secret })
+    }
+
+    /// Delivers until it is dropped. What is under way then comes again at the
+    /// next start.
+    pub(crate) async fn run(self) {
+        let sender = Arc::new(self);
+        let slots = Arc::new(Semaphore::new(AT_ONCE));
+        // Ends every delivery under way when it is dropped.
+        let mut deliveries = JoinSet::new();
+        // Never closed.
+        while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
+            while deliveries.try_join_next().is_some() {}
+            match sender.executions.next_callback().await {
+                Ok(callback) => {
+                    let sender = Arc::clone(&sender);
+                    deliveries.spawn(async move {
+                        sender.deliver(&callback).await;
+                        drop(slot);
+                    });
+                }
+                Err(error) => {
+                    tracing::error!(%error, "callbacks cannot be read");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn deliver(&self, callback: &Callback) {
+        let id = callback.execution.id.as_str();
+        let body = status_json(&callback.execution);
+        let sent_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let headers = [
+            ("content-type", "application/json".to_owned()),
+            ("webhook-id", id.to_owned()),
+            ("webhook-timestamp", sent_at.to_string()),
+            ("webhook-signature", sign(&self.secret, id, sent_at, &body)),
+        ];
+        let sent = self.outbound.post(&callback.url, &headers, body, ANSWER_TIMEOUT).await;
+        let again = match &sent {
+            Ok(()) => false,
+            Err(OutboundError::Refused(reason)) => {
+                tracing::warn!(id, reason, "a callback may not be sent where it leads");
+                false
+            }
+            Err(OutboundError::Failed(_)) => true,
+        };
+        match (sent, self.executions.callback_tried(callback, again).await) {
+            (_, Err(error)) => tracing::error!(id, %error, "how a callback went was not recorded"),
+            (Err(OutboundError::Failed(cause)), Ok(false)) => {
+                tracing::warn!(id, cause, tries = callback.tries + 1, "a callback is given up");
+            }
+            (Err(OutboundError::Failed(cause)), Ok(true)) => tracing::debug!(id, cause, "a callback failed"),
+            (Ok(()) | Err(OutboundError::Refused(_)), Ok(_)) => {}
+        }
+    }
+}
+
+/// The signature of a message, as the header has it.
+fn sign(secret: &[u8], id: &str, sent_at: u64, body: &[u8]) -> String {
+    // A key of any length will do.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return String::new() };
+    mac.update(format!("{id}.{sent_at}.").as_bytes());
+    mac.update(body);
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+fn secret(path: &Path) -> Result<Vec<u8>> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let bytes: [u8; SECRET_BYTES] = rand::random();
+            let text = format!("{SECRET_PREFIX}{}\n", STANDARD.encode(bytes));
+            // Nobody but the host's user may read it.
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            text
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let secret = text.trim().strip_prefix(SECRET_PREFIX).and_then(|text| STANDARD.decode(text).ok());
+    let secret = secret.with_context(|| format!("it must hold {SECRET_PREFIX} and base64"))?;
+    ensure!(secret.len() >= SECRET_MIN_BYTES, "it must have at least {SECRET_MIN_BYTES} bytes");
+    Ok(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of the standard's own documentation.
+    #[test]
+    fn signatures_are_those_of_the_standard() {
+        let secret = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let body = br#"{"test": 2432232314}"#;
+        let signature = sign(&secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body);
+        assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn a_secret_is_made_once_and_a_bad_one_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("callback-secret");
+        let made = secret(&path).unwrap();
+        assert_eq!((made.len(), secret(&path).unwrap()), (SECRET_BYTES, made));
+        for bad in ["", "whsec_", "whsec_short", "whsec_c2hvcnQ=", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"] {
+            std::fs::write(&path, bad).unwrap();
+            assert!(secret(&path).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `pilum watch`.
+
+use super::executions::execution_id;
+use super::{FAILED, connect, print};
+use crate::cli::Watch;
+use anyhow::Result;
+use pilum_client::{Client, ClientError, Code, News, Report};
+use pilum_types::{ExecutionId, State};
+use serde_json::json;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How often a stream that broke is taken up again in a row. Hosts end old
+/// connections on purpose.
+const RECONNECTS_MAX: u32 = 5;
+/// The wait before that, which grows with each.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
+
+pub(super) async fn run(watch: Watch) -> Result<ExitCode> {
+    let id = execution_id(&watch.execution_id)?;
+    let client = connect(&watch.remote).await?;
+    let end = follow(&client, &id, watch.logs, |news| tell(&id, news, watch.remote.json)).await?;
+    if let Some(output) = end.status.output.as_ref().filter(|_| !watch.remote.json) {
+        print::output(output);
+    }
+    let completed = end.status.state == State::Completed;
+    Ok(if completed { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+/// Follows an execution to its end, over connections that break.
+async fn follow(
+    client: &Client,
+    id: &ExecutionId,
+    logs: bool,
+    mut tell: impl FnMut(&News),
+) -> Result<Report> {
+    let mut broken = 0;
+    let mut last: Option<News> = None;
+    loop {
+        let error = match client.watch(id, logs).await {
+            Err(error) => error,
+            Ok(mut watch) => loop {
+                match watch.next().await {
+                    Err(error) => break error,
+                    Ok(None) => break ClientError::Answer("the execution ended without a word".to_owned()),
+                    Ok(Some(news)) => {
+                        broken = 0;
+                        // A stream that is taken up again begins with what is known.
+                        if last.as_ref() != Some(&news) {
+                            tell(&news);
+                        }
+                        if let News::Status(report) = &news {
+                            if report.status.state.is_terminal() {
+                                return Ok((**report).clone());
+                            }
+                            last = Some(news);
+                        }
+                    }
+                }
+            },
+        };
+        broken += 1;
+        if broken > RECONNECTS_MAX || !may_pass(&error) {
+            return Err(error.into());
+        }
+        tokio::time::sleep(RECONNECT_PAUSE * broken).await;
+    }
+}
+
+/// Whether the same request may be answered another time: what the host refused
+/// it would refuse again.
+fn may_pass(error: &ClientError) -> bool {
+    !matches!(error.code(), Some(Code::NotFound | Code::InvalidArgument | Code::Unauthenticated))
+}
+
+fn tell(id: &ExecutionId, news: &News, as_json: bool) {
+    match news {
+        News::Status(report) if as_json => {
+            let mut fields = print::status_fields(&report.status);
+            fields.insert("execution_id".to_owned(), json!(id.as_str()));
+            fields.extend(print::report_fields(report));
+            print::json(&fields.into());
+        }
+        News::Line(line) if as_json => print::json(&json!({ "log_line": line })),
+        News::Missed(missed) if as_json => print::json(&json!({ "missed": missed })),
+        News::Status(report) => print::standing(report),
+        News::Line(line) => print::remark(line),
+        News::Missed(missed) => print::remark(format!("({missed} updates were missed)")),
+    }
+}
