@@ -69,7 +69,7 @@ pub use settings::{AsyncSettings, Settings, SyncSettings};
 pub use stats::Stats;
 pub use store::{
     Accepted, Admission, Callback, CancelFound, Claimed, Depth, DueCallbacks, Expiry, Fence,
-    LOST_WORKERS_MAX, Lease, ListQuery, MemoryStore, SqliteConfig, SqliteStore, Store, StoreError,
+    LOST_WORKERS_MAX, Lease, ListQuery, MemoryStore, OpenError, SqliteConfig, SqliteStore, Store, StoreError,
 };
 pub use submission::{Schedule, Submission};
 pub use task::{ArtifactLabels, Task, TaskSpec};

@@ -19,7 +19,7 @@ mod record;
 mod sqlite;
 
 pub use memory::MemoryStore;
-pub use sqlite::{SqliteConfig, SqliteStore};
+pub use sqlite::{OpenError, SqliteConfig, SqliteStore};
 
 use crate::{Clock, Execution, Submission, Summary, Task};
 use pilum_types::{ExecutionId, Failure, Outcome, State, TaskId, TenantId};

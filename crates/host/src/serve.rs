@@ -6,9 +6,7 @@ use crate::config::{self, Config, Overrides};
 use crate::{logging, wiring};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Resource, getrlimit, setrlimit};
-use std::fs::File;
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,7 +40,6 @@ pub fn run(serve: Serve) -> Result<()> {
 
 async fn host(config: &Config) -> Result<()> {
     raise_descriptor_limit();
-    let _lock = lock(&config.storage.data_dir)?;
     let executions = wiring::executions(config)?;
     let callbacks = Sender::new(
         Arc::clone(&executions),
@@ -82,21 +79,6 @@ fn raise_descriptor_limit() {
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::warn!(%error, "the limit of open files could not be raised");
     }
-}
-
-/// Takes the data directory for this process, until the answer is dropped.
-fn lock(data_dir: &Path) -> Result<File> {
-    std::fs::create_dir_all(data_dir)
-        .with_context(|| format!("the data directory {}", data_dir.display()))?;
-    let path = data_dir.join("lock");
-    let file = File::create(&path).with_context(|| format!("the lock {}", path.display()))?;
-    file.try_lock().with_context(|| {
-        format!(
-            "another host uses the data directory {}; give this one its own with --data-dir",
-            data_dir.display()
-        )
-    })?;
-    Ok(file)
 }
 
 async fn listen(key: &str, address: &str) -> Result<TcpListener> {

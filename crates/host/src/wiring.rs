@@ -5,7 +5,7 @@ use crate::runtime::EngineRuntime;
 use anyhow::{Context, Result};
 use pilum_artifact::{ArtifactConfig, ArtifactStore};
 use pilum_engine::{Compiler, Engine, EngineSettings};
-use pilum_execution::{Executions, SqliteConfig, SqliteStore};
+use pilum_execution::{Executions, OpenError, SqliteConfig, SqliteStore};
 use pilum_gateway::GatewayLimits;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -73,9 +73,11 @@ pub fn executions(config: &Config) -> Result<Arc<HostExecutions>> {
 /// # Errors
 /// As [`executions`].
 pub fn executions_over(config: &Config, native: &Path) -> Result<Arc<HostExecutions>> {
+    // First, as it takes the data directory for this process alone.
+    let store = store(config)?;
     let engine = engine(config, artifacts(config)?, native)?;
     let executions =
-        Executions::start(EngineRuntime::new(engine), store(config)?, config.execution_settings());
+        Executions::start(EngineRuntime::new(engine), store, config.execution_settings());
     executions.context("the store of executions")
 }
 
@@ -86,7 +88,13 @@ pub fn executions_over(config: &Config, native: &Path) -> Result<Arc<HostExecuti
 pub fn store(config: &Config) -> Result<SqliteStore> {
     let directory = config.storage.data_dir.clone();
     let max_bytes = config.storage.executions_max_bytes;
-    SqliteStore::open(&SqliteConfig { directory, max_bytes }).context("the store of executions")
+    match SqliteStore::open(&SqliteConfig { directory, max_bytes }) {
+        Ok(store) => Ok(store),
+        Err(error @ OpenError::InUse { .. }) => {
+            Err(error).context("give this host a data directory of its own with --data-dir")
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The bounds of the listeners that `config` describes.

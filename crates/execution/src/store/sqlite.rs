@@ -25,22 +25,57 @@ use error::failed;
 use pilum_types::{ExecutionId, Failure, Outcome, TaskId, TenantId};
 use rows::SqlRows;
 use rusqlite::Connection;
-use std::fs::File;
-use std::path::PathBuf;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Semaphore, mpsc, watch};
 use writer::{Change, JOBS_MAX, Job, Shared, Writer};
 
 /// Reads at a time: enough that a slow listing holds up nobody's status.
 const READERS: usize = 4;
 
+/// How long another process may take to let go of the directory.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// Between two tries.
+const LOCK_TRY_EVERY: Duration = Duration::from_millis(20);
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory cannot be made or locked.
+    #[error("the directory {} cannot be used", .directory.display())]
+    Directory {
+        /// Which.
+        directory: PathBuf,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// Another process has it.
+    #[error("another process uses the directory {}", .directory.display())]
+    InUse {
+        /// Which.
+        directory: PathBuf,
+    },
+    /// The file in it cannot be used.
+    #[error("the store in the directory {} cannot be opened", .directory.display())]
+    Store {
+        /// Which.
+        directory: PathBuf,
+        /// Why.
+        #[source]
+        cause: StoreError,
+    },
+}
+
 /// Where a store is and how large it may become.
 #[derive(Debug, Clone)]
 pub struct SqliteConfig {
-    /// The directory of the file, which is called `executions.db`.
+    /// The directory of the file, which is called `executions.db`. Locked as a
+    /// whole: nobody else may use it while the store is open.
     pub directory: PathBuf,
     /// What may be kept, in bytes. At this size nothing more is accepted until
     /// results have expired; results of what was accepted before still come in.
@@ -68,18 +103,19 @@ impl SqliteStore {
     /// # Errors
     /// When the directory cannot be used, another process uses it, or the file
     /// is not one of this version or an older one.
-    pub fn open(config: &SqliteConfig) -> Result<Self, StoreError> {
+    pub fn open(config: &SqliteConfig) -> Result<Self, OpenError> {
+        let lock = lock_directory(&config.directory)?;
+        Self::open_locked(config, lock)
+            .map_err(|cause| OpenError::Store { directory: config.directory.clone(), cause })
+    }
+
+    fn open_locked(config: &SqliteConfig, lock: File) -> Result<Self, StoreError> {
         let SqliteConfig { directory, max_bytes } = config;
-        let at = |error: StoreError| match error {
-            StoreError::Failed(text) => StoreError::Failed(format!("{}: {text}", directory.display())),
-            other @ (StoreError::NoSpace(_) | StoreError::Stale(_)) => other,
-        };
-        let lock = lock_directory(directory).map_err(at)?;
         let path = directory.join("executions.db");
-        let connection = schema::open_writer(&path).map_err(at)?;
+        let connection = schema::open_writer(&path)?;
         let anchor = Anchor::new();
-        let clock = anchor.clock(&connection).map_err(at)?;
-        let (machine, bytes) = recover(&connection, &anchor, &clock).map_err(at)?;
+        let clock = anchor.clock(&connection)?;
+        let (machine, bytes) = recover(&connection, &anchor, &clock)?;
         let readers: Result<Vec<_>, _> = (0..READERS).map(|_| schema::open_reader(&path)).collect();
 
         let (jobs, inbox) = mpsc::channel(JOBS_MAX);
@@ -104,7 +140,7 @@ impl SqliteStore {
             shared,
             jobs: Some(jobs),
             writer: Some(spawned.map_err(|error| StoreError::Failed(error.to_string()))?),
-            readers: Arc::new(Mutex::new(readers.map_err(at)?)),
+            readers: Arc::new(Mutex::new(readers?)),
             reads: Semaphore::new(READERS),
             clock,
             _lock: lock,
@@ -151,13 +187,23 @@ impl SqliteStore {
     }
 }
 
-/// Keeps every other process from the directory, until the answer is dropped.
-fn lock_directory(directory: &std::path::Path) -> Result<File, StoreError> {
-    let failed = |error: &dyn std::fmt::Display| StoreError::Failed(error.to_string());
-    std::fs::create_dir_all(directory).map_err(|error| failed(&error))?;
-    let lock = File::create(directory.join("executions.lock")).map_err(|error| failed(&error))?;
-    lock.try_lock().map_err(|_| failed(&"another process uses this store"))?;
-    Ok(lock)
+/// Keeps every other process from the directory, until the answer is dropped. A
+/// process that was killed a moment ago may still be about to let go of it.
+fn lock_directory(directory: &Path) -> Result<File, OpenError> {
+    let unusable = |cause| OpenError::Directory { directory: directory.to_owned(), cause };
+    std::fs::create_dir_all(directory).map_err(unusable)?;
+    let lock = File::create(directory.join("lock")).map_err(unusable)?;
+    let give_up = Instant::now() + LOCK_WAIT;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) if Instant::now() < give_up => std::thread::sleep(LOCK_TRY_EVERY),
+            Err(TryLockError::WouldBlock) => {
+                return Err(OpenError::InUse { directory: directory.to_owned() });
+            }
+            Err(TryLockError::Error(cause)) => return Err(unusable(cause)),
+        }
+    }
 }
 
 /// Reads the file into memory; what ran then has lost its worker.

@@ -38,7 +38,7 @@ impl std::ops::Deref for Temporary {
     }
 }
 
-fn open(directory: &std::path::Path) -> Result<SqliteStore, StoreError> {
+fn open(directory: &Path) -> Result<SqliteStore, OpenError> {
     SqliteStore::open(&SqliteConfig { directory: directory.to_owned(), max_bytes: 1 << 30 })
 }
 
@@ -186,8 +186,8 @@ async fn nothing_is_accepted_beyond_the_bound_in_bytes() {
 #[tokio::test]
 async fn two_processes_do_not_share_a_store() {
     let store = Temporary::new();
-    let second = open(store.directory.path()).unwrap_err().to_string();
-    assert!(second.contains("another process") && second.contains(store.directory.path().to_str().unwrap()));
+    let second = open(store.directory.path());
+    assert!(matches!(second, Err(OpenError::InUse { directory }) if directory == store.directory.path()));
 }
 
 #[tokio::test]
@@ -198,13 +198,17 @@ async fn a_file_of_a_newer_version_or_of_none_is_refused() {
     let connection = Connection::open(&path).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
-    let newer = open(directory.path()).unwrap_err().to_string();
+    let cause = |opened: Result<SqliteStore, OpenError>| match opened {
+        Err(OpenError::Store { cause, .. }) => cause.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let newer = cause(open(directory.path()));
     assert!(newer.contains("version 99"), "{newer}");
     for name in ["executions.db-wal", "executions.db-shm"] {
         let _ = std::fs::remove_file(directory.path().join(name));
     }
     std::fs::write(&path, "no database at all, but long enough to be looked at").unwrap();
-    let garbage = open(directory.path()).unwrap_err().to_string();
+    let garbage = cause(open(directory.path()));
     assert!(garbage.contains("not a database"), "{garbage}");
 }
 
