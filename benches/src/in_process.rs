@@ -5,13 +5,14 @@ use anyhow::{Result, bail, ensure};
 use pilum_engine::{Compiler, Engine, EngineSettings};
 use pilum_execution::{ArtifactLabels, Executions, Invocation, Mode, Reply, Schedule, Target, TaskSpec};
 use pilum_host::EngineRuntime;
+use pilum_host::config::Config;
 use pilum_host::wiring::{self, HostExecutions};
 use pilum_types::{
     ArtifactSource, FunctionName, Output, Parameter, State, TaskId, TaskName, TenantId, Value,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 /// How long what ends may take to let go of the data directory.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
@@ -36,17 +37,27 @@ pub(crate) const FIBONACCI: Call =
 impl InProcess {
     /// Starts over `data`, with the built guests and `root` to take artifacts from.
     pub(crate) fn start(data: &Path, root: Option<PathBuf>) -> Result<Self> {
-        let mut config = pilum_host::config::Config::default();
+        Self::start_with(data, root, |_| {})
+    }
+
+    /// The same with a configuration that is changed first.
+    pub(crate) fn start_with(
+        data: &Path,
+        root: Option<PathBuf>,
+        change: impl FnOnce(&mut Config),
+    ) -> Result<Self> {
+        let mut config = Config::default();
         config.storage.data_dir = data.to_owned();
         config.artifacts.roots = vec![guests::folder()?];
         config.artifacts.roots.extend(root);
+        change(&mut config);
         Ok(Self { executions: wiring::executions(&config)? })
     }
 
     /// Starts over `data` with a few instance slots, compiling in this process: as
     /// valgrind can bear it.
     pub(crate) fn start_small(data: &Path) -> Result<Self> {
-        let mut config = pilum_host::config::Config::default();
+        let mut config = Config::default();
         config.storage.data_dir = data.to_owned();
         config.artifacts.roots = vec![guests::folder()?];
         let settings = EngineSettings {
@@ -81,6 +92,12 @@ impl InProcess {
         self.run(Target::Existing { id: task.clone(), otherwise: None }, call).await.map(drop)
     }
 
+    /// Registers a task whose calls are then accepted and put off.
+    pub(crate) async fn accepting(&self, name: &str) -> Result<Accepting<'_>> {
+        let task = self.register(name, guests::source(guests::CORE)?, ADD).await?;
+        Ok(Accepting { host: self, task })
+    }
+
     /// Ends, so that another may start over the same data.
     pub(crate) async fn end(self) {
         self.executions.drain(DRAIN_MAX).await;
@@ -99,6 +116,41 @@ impl InProcess {
         };
         ensure!(right, "{result:?}");
         Ok(execution.task_id.clone())
+    }
+}
+
+/// A task whose calls are accepted and put off for a day.
+pub(crate) struct Accepting<'a> {
+    host: &'a InProcess,
+    task: TaskId,
+}
+
+impl Accepting<'_> {
+    /// Accepts with so many in flight; returns how many a second.
+    pub(crate) async fn accept(&self, in_flight: usize, duration: Duration) -> Result<f64> {
+        let began = Instant::now();
+        let target = Target::Existing { id: self.task.clone(), otherwise: None };
+        let not_before = Some(SystemTime::now() + Duration::from_secs(86_400));
+        let schedule = Schedule { not_before, ..Schedule::default() };
+        let invocation = Invocation { mode: Mode::Async, schedule, ..invocation(target, ADD)? };
+        let mut loops = tokio::task::JoinSet::new();
+        for _ in 0..in_flight {
+            let (executions, invocation) = (Arc::clone(&self.host.executions), invocation.clone());
+            loops.spawn(async move {
+                let mut accepted = 0_u32;
+                while began.elapsed() < duration {
+                    let reply = executions.invoke(invocation.clone()).await?;
+                    ensure!(matches!(reply, Reply::Accepted { .. }), "{reply:?}");
+                    accepted += 1;
+                }
+                anyhow::Ok(accepted)
+            });
+        }
+        let mut accepted = 0;
+        while let Some(ended) = loops.join_next().await {
+            accepted += ended??;
+        }
+        Ok(f64::from(accepted) / began.elapsed().as_secs_f64())
     }
 }
 

@@ -15,6 +15,7 @@ mod plot;
 mod report;
 mod rows;
 mod server;
+mod store_file;
 mod table;
 mod target;
 mod tasks;

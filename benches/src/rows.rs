@@ -1,6 +1,8 @@
 //! The rows of the table, each with its control.
 
+mod async_accept;
 mod cancel;
+mod cold_host;
 mod cold_task;
 mod compile_storm;
 mod density;
@@ -24,7 +26,9 @@ const ROWS: &[Row] = &[
     ("invoke", invoke::run),
     ("many_tasks", many_tasks::run),
     ("status_read", status_read::run),
+    ("async_accept", async_accept::run),
     ("cold_task", cold_task::run),
+    ("cold_host", cold_host::run),
     ("first_compile", first_compile::run),
     ("compile_storm", compile_storm::run),
     ("fairness", fairness::run),

@@ -4,13 +4,13 @@ use crate::guests;
 use anyhow::{Context, Result, ensure};
 use pilum_proto::spearlet::function_service_client::FunctionServiceClient;
 use pilum_proto::spearlet::{
-    ArtifactSpec, CancelExecutionRequest, ExecutionMode, ExecutionStatus, FunctionParameter,
+    ArtifactSpec, CancelExecutionRequest, ExecutionContext, ExecutionMode, ExecutionStatus, FunctionParameter,
     GetExecutionStatusRequest, GetExecutionStatusResponse, InvocationType, InvokeFunctionRequest,
     InvokeFunctionResponse,
 };
 use pilum_types::ArtifactSource;
 use prost::Message as _;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tonic::transport::Channel;
 
 pub(crate) type Client = FunctionServiceClient<Channel>;
@@ -125,6 +125,13 @@ pub(crate) async fn status(client: &mut Client, execution_id: &str) -> Result<Ge
     let execution_id = execution_id.to_owned();
     let request = GetExecutionStatusRequest { execution_id, include_result: true, include_logs: false };
     Ok(client.get_execution_status(request).await?.into_inner())
+}
+
+/// The same call, put off for a day.
+pub(crate) fn later(request: &InvokeFunctionRequest) -> InvokeFunctionRequest {
+    let not_before = SystemTime::now() + Duration::from_secs(86_400);
+    let context = ExecutionContext { not_before: Some(not_before.into()), ..ExecutionContext::default() };
+    InvokeFunctionRequest { context: Some(context), ..request.clone() }
 }
 
 /// Waits until an execution stands as it should.

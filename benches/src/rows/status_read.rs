@@ -1,28 +1,31 @@
 //! status_read: GetExecutionStatus of finished asynchronous executions, 32 in
 //! flight, against a bare tonic server that answers the same message; and of
-//! many records against few.
-//!
-//! The records are in memory in this version, which keeps 100,000 that ended.
+//! many records against few. A thousand of the many are read, as finished
+//! executions are usually asked for by those who wait for them; and, to be told
+//! beside it, any of the million, which the store reads from its file.
 
 use crate::controls::echo::Inside;
 use crate::load::{Loop, Measured};
 use crate::measure::{Figure, Plan, alternate};
 use crate::server::{Server, Setup};
+use crate::store_file::multiply;
 use crate::target::{at_least, at_most};
 use crate::tasks::{IN_FLIGHT, finished_records};
 use crate::wire::{Function, status};
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
+use tempfile::TempDir;
 
 const FEW: usize = 1_000;
-const MANY: usize = 100_000;
+const MANY: usize = 1_000_000;
 /// All submissions may wait at once: what is measured comes after them.
 const QUEUE: (&str, &str) = ("PILUM_ASYNC_EXECUTION__MAX_QUEUE_SIZE", "1000000");
 
 pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
     super::block_on(async {
         let few = Records::made(FEW).await?;
-        let many = Records::made(MANY).await?;
+        let many = Records::multiplied(MANY).await?;
+        let hot = many.ids.get(..FEW).context("there are that many")?;
         let control = Server::control_echo(Inside::Nothing)?;
         let bare = Loop::connect(&control.grpc, IN_FLIGHT).await?;
         let duration = Duration::from_secs_f64(plan.seconds);
@@ -34,13 +37,20 @@ pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
         .await?;
         let beside_few = alternate(
             plan,
+            async || Ok(1e6 / read(&many.load, hot, duration).await?.calls_per_s),
+            async || Ok(1e6 / read(&few.load, &few.ids, duration).await?.calls_per_s),
+        )
+        .await?;
+        let from_file = alternate(
+            plan,
             async || Ok(1e6 / read(&many.load, &many.ids, duration).await?.calls_per_s),
             async || Ok(1e6 / read(&few.load, &few.ids, duration).await?.calls_per_s),
         )
         .await?;
         Ok(vec![
             Figure::beside("status_read, 1,000 records", "calls/s", &[at_least(0.8)], &beside_bare),
-            Figure::beside("status_read, 100,000 records against 1,000", "µs", &[at_most(1.2)], &beside_few),
+            Figure::beside("status_read, 1,000,000 records against 1,000", "µs", &[at_most(1.2)], &beside_few),
+            Figure::beside("status_read, any of 1,000,000 from the file", "µs", &[], &from_file),
         ])
     })
 }
@@ -50,6 +60,7 @@ pub(crate) struct Records {
     pub(crate) load: Loop,
     pub(crate) ids: Vec<String>,
     pub(crate) host: Server,
+    _data: Option<TempDir>,
 }
 
 impl Records {
@@ -57,7 +68,25 @@ impl Records {
         let host = Server::host_with(&Setup { settings: &[QUEUE], ..Setup::default() })?;
         let load = Loop::connect(&host.grpc, IN_FLIGHT).await?;
         let ids = finished_records(&load, &Function::add()?, count).await?;
-        Ok(Self { load, ids, host })
+        Ok(Self { load, ids, host, _data: None })
+    }
+
+    /// The same with copies of one record, made by SQL, in random order.
+    async fn multiplied(count: usize) -> Result<Self> {
+        let data = tempfile::tempdir()?;
+        let setup = Setup { settings: &[QUEUE], data: Some(data.path()), ..Setup::default() };
+        let id = {
+            let host = Server::host_with(&setup)?;
+            let load = Loop::connect(&host.grpc, IN_FLIGHT).await?;
+            finished_records(&load, &Function::add()?, 1).await?.pop().context("a record")?
+        };
+        let mut ids = multiply(data.path(), &id, count)?;
+        // A stride without a common divisor visits all, and neighbours late.
+        let stride = count / 7 * 3 + 1;
+        ids = (0..count).filter_map(|n| ids.get(n.wrapping_mul(stride) % count).cloned()).collect();
+        let host = Server::host_with(&setup)?;
+        let load = Loop::connect(&host.grpc, IN_FLIGHT).await?;
+        Ok(Self { load, ids, host, _data: Some(data) })
     }
 }
 

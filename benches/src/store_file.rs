@@ -1,0 +1,74 @@
+//! The host's store as a file: looked into, and filled by SQL alone, so that a
+//! million records need not be made one by one.
+
+use anyhow::{Context, Result, ensure};
+use rusqlite::Connection;
+use std::path::Path;
+
+/// Everything of a row but what tells it from others.
+const SHARED: &str = "tenant, task_id, function, priority, accepted_at, started_at, completed_at, latest_start, \
+    attempts_begun, claims, lost_workers, brought, expired, dead_letter, redriven_as, error_code, error_message, \
+    peak_memory_bytes, submission, attempts, outcome";
+
+/// The settings a store has on its file.
+pub(crate) fn open(data: &Path) -> Result<Connection> {
+    let connection = Connection::open(data.join("executions.db"))?;
+    for (name, value) in [("journal_mode", "WAL"), ("synchronous", "FULL")] {
+        connection.pragma_update(None, name, value)?;
+    }
+    connection.pragma_update(None, "cache_size", -(16_i64 << 10))?;
+    Ok(connection)
+}
+
+/// Adds `count` copies of one record, in the state it is in, under ids of their
+/// own; returns these. A copy that is pending stays so for a day.
+pub(crate) fn multiply(data: &Path, id: &str, count: usize) -> Result<Vec<String>> {
+    let mut connection = open(data)?;
+    let transaction = connection.transaction()?;
+    let sql = format!(
+        "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?2), \
+         last (number) AS (SELECT max(number) FROM executions) \
+         INSERT INTO executions (number, id, state, not_before, {SHARED}) \
+         SELECT last.number + n, printf('copy-%07d', n), state, \
+             CASE state WHEN 0 THEN accepted_at + 86400000000000 END, {SHARED} \
+         FROM numbers, last, executions WHERE executions.id = ?1"
+    );
+    let added = transaction.execute(&sql, rusqlite::params![id, i64::try_from(count)?])?;
+    ensure!(added == count, "{added} copies of {id} where {count} should be");
+    transaction.commit()?;
+    Ok((1..=count).map(|n| format!("copy-{n:07}")).collect())
+}
+
+/// Inserts copies of an accepted record in groups, as a program would that does
+/// nothing else; returns how many a second.
+pub(crate) fn bare_inserts(data: &Path, group: usize, seconds: f64) -> Result<f64> {
+    let mut connection = open(data)?;
+    type Row = (String, String, String, i64, i64, Vec<u8>);
+    let read = |row: &rusqlite::Row<'_>| -> rusqlite::Result<Row> {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+    };
+    let sql = "SELECT tenant, task_id, function, accepted_at, number, submission FROM executions \
+        ORDER BY number DESC LIMIT 1";
+    let row = connection.query_row(sql, [], read).context("a record to copy")?;
+    let (tenant, task_id, function, accepted_at, last, submission) = row;
+    let insert = "INSERT INTO executions (number, tenant, id, task_id, function, state, priority, accepted_at, \
+        not_before, latest_start, brought, submission) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6, ?7, NULL, 0, ?8)";
+    let began = std::time::Instant::now();
+    let mut number = last;
+    while began.elapsed().as_secs_f64() < seconds {
+        let transaction = connection.transaction()?;
+        {
+            let mut statement = transaction.prepare_cached(insert)?;
+            for _ in 0..group {
+                number += 1;
+                let id = format!("exec-{number:026}");
+                let at = accepted_at + number;
+                statement.execute(rusqlite::params![
+                    number, tenant, id, task_id, function, at, at, submission
+                ])?;
+            }
+        }
+        transaction.commit()?;
+    }
+    Ok((number - last) as f64 / began.elapsed().as_secs_f64())
+}
