@@ -63,9 +63,8 @@ pub(crate) fn bare_inserts(data: &Path, group: usize, seconds: f64) -> Result<f6
                 number += 1;
                 let id = format!("exec-{number:026}");
                 let at = accepted_at + number;
-                statement.execute(rusqlite::params![
-                    number, tenant, id, task_id, function, at, at, submission
-                ])?;
+                statement
+                    .execute(rusqlite::params![number, tenant, id, task_id, function, at, at, submission])?;
             }
         }
         transaction.commit()?;

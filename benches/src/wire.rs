@@ -4,9 +4,9 @@ use crate::guests;
 use anyhow::{Context, Result, ensure};
 use pilum_proto::spearlet::function_service_client::FunctionServiceClient;
 use pilum_proto::spearlet::{
-    ArtifactSpec, CancelExecutionRequest, ExecutionContext, ExecutionMode, ExecutionStatus, FunctionParameter,
-    GetExecutionStatusRequest, GetExecutionStatusResponse, InvocationType, InvokeFunctionRequest,
-    InvokeFunctionResponse,
+    ArtifactSpec, CancelExecutionRequest, ExecutionContext, ExecutionMode, ExecutionStatus,
+    FunctionParameter, GetExecutionStatusRequest, GetExecutionStatusResponse, InvocationType,
+    InvokeFunctionRequest, InvokeFunctionResponse,
 };
 use pilum_types::ArtifactSource;
 use prost::Message as _;

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use pilum_client::Client;
 use pilum_proto::spearlet::function_service_client::FunctionServiceClient;
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub struct HostBuilder {
     config: String,
     data_dir: Option<PathBuf>,
     environment: Vec<(String, String)>,
+    log: Option<PathBuf>,
 }
 
 /// A host that runs. It is killed when this is dropped.
@@ -56,6 +58,13 @@ impl HostBuilder {
         self
     }
 
+    /// Appends what the host logs to this file, instead of showing it.
+    #[must_use]
+    pub fn log(mut self, file: &Path) -> Self {
+        self.log = Some(file.to_owned());
+        self
+    }
+
     /// Starts the host and waits until it says that it is ready.
     ///
     /// # Errors
@@ -81,6 +90,10 @@ impl HostBuilder {
             .envs(self.environment)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(match &self.log {
+                Some(file) => OpenOptions::new().create(true).append(true).open(file)?.into(),
+                None => Stdio::inherit(),
+            })
             .kill_on_drop(true)
             .spawn()?;
         let stdout = child.stdout.take().context("the host has no standard output")?;
@@ -116,7 +129,9 @@ impl Host {
     pub fn binary() -> Result<PathBuf> {
         // target/<profile>/deps/<test> → target/<profile>/pilum
         let test = std::env::current_exe()?;
-        let profile = test.parent().and_then(Path::parent).context("a test without a target directory")?;
+        let beside = test.parent().context("a test without a target directory")?;
+        // A program of ours stands beside it, a test one folder below.
+        let profile = if beside.ends_with("deps") { beside.parent().unwrap_or(beside) } else { beside };
         let binary = profile.join("pilum");
         if !binary.exists() {
             bail!("{} is not built; run `make build`", binary.display());
@@ -157,6 +172,23 @@ impl Host {
     /// The host's process.
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
+    }
+
+    /// Kills it, as a crash or a power cut would, and waits until it is gone.
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub async fn kill(mut self) -> Result<()> {
+        Ok(self.child.kill().await?)
+    }
+
+    /// Waits for its end, which it comes to by itself; returns its exit code.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub async fn ended(mut self, within: Duration) -> Result<Option<i32>> {
+        let status = tokio::time::timeout(within, self.child.wait()).await;
+        Ok(status.context("it did not end in time")??.code())
     }
 
     /// Sends SIGTERM and waits for its end; returns whether it ended well.

@@ -7,6 +7,7 @@ mod calls;
 mod guests;
 mod host;
 mod http;
+pub mod kill;
 mod pilum;
 mod script;
 mod wait;

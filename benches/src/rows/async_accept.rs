@@ -48,14 +48,15 @@ pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
         );
         let in_process = Figure::beside("async_accept in process", "accepts/s", &target, &in_process.await?);
 
-        let completed = alternate(
-            plan,
-            async || wire.complete(COMPLETED).await,
-            async || wire.accept(duration).await,
-        );
-        let completed = completed.await?;
         let completed =
-            Figure::beside("async_complete, beside async_accept", "executions/s", &[at_least(0.5)], &completed);
+            alternate(plan, async || wire.complete(COMPLETED).await, async || wire.accept(duration).await);
+        let completed = completed.await?;
+        let completed = Figure::beside(
+            "async_complete, beside async_accept",
+            "executions/s",
+            &[at_least(0.5)],
+            &completed,
+        );
         Ok(vec![over_grpc, in_process, completed])
     })
 }
@@ -75,7 +76,8 @@ impl Accepting {
         let host = Server::host_with(&setup)?;
         let load = Loop::connect(&host.grpc, IN_FLIGHT).await?;
         let request = Function::add()?.new_task("accepted", ExecutionMode::Async);
-        let accepting = Self { load, request: existing(&load_one(&host, &request).await?, &request), data, _host: host };
+        let accepting =
+            Self { load, request: existing(&load_one(&host, &request).await?, &request), data, _host: host };
         accepting.load.each(0..1, async |client, _| invoke(client, &later(&accepting.request)).await).await?;
         Ok(accepting)
     }
@@ -98,7 +100,9 @@ impl Accepting {
                 Ok(client.get_health(GetHealthRequest { include_details: true }).await?.into_inner())
             });
             let details = health.await?.pop().and_then(|health| health.details).unwrap_or_default();
-            Ok(details.total_executions - i64::from(details.pending_executions) - i64::from(details.running_executions))
+            Ok(details.total_executions
+                - i64::from(details.pending_executions)
+                - i64::from(details.running_executions))
         };
         let before = ended().await?;
         let began = Instant::now();

@@ -45,7 +45,12 @@ pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
         }
         Ok(vec![
             Figure::beside("cold_host, 1,000 tasks", "ms", &[at_most(2.0), within(START_MAX_MS)], &tasks),
-            Figure::alone("cold_host, 1,000,000 executions that wait", "ms", &[within(REPLAY_MAX_MS)], &replays),
+            Figure::alone(
+                "cold_host, 1,000,000 executions that wait",
+                "ms",
+                &[within(REPLAY_MAX_MS)],
+                &replays,
+            ),
         ])
     })
 }

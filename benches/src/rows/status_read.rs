@@ -49,7 +49,12 @@ pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
         .await?;
         Ok(vec![
             Figure::beside("status_read, 1,000 records", "calls/s", &[at_least(0.8)], &beside_bare),
-            Figure::beside("status_read, 1,000,000 records against 1,000", "µs", &[at_most(1.2)], &beside_few),
+            Figure::beside(
+                "status_read, 1,000,000 records against 1,000",
+                "µs",
+                &[at_most(1.2)],
+                &beside_few,
+            ),
             Figure::beside("status_read, any of 1,000,000 from the file", "µs", &[], &from_file),
         ])
     })

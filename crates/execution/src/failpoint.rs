@@ -1,6 +1,6 @@
 //! Places at which a test has the process die.
 //!
-//! `PILUM_FAIL_POINT=name:n` in the environment ends the process, without a word
+//! `PILUMTEST_FAIL_POINT=name:n` in the environment ends the process, without a word
 //! or any clean-up, the n-th time it comes by the place called so. Only in builds
 //! with debug assertions; in others there is nothing here.
 
@@ -11,7 +11,7 @@ pub(crate) fn reach(name: &str) {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     static PLACE: LazyLock<Option<(String, u64)>> = LazyLock::new(|| {
-        let text = std::env::var("PILUM_FAIL_POINT").ok()?;
+        let text = std::env::var("PILUMTEST_FAIL_POINT").ok()?;
         let (name, times) = text.split_once(':')?;
         Some((name.to_owned(), times.parse().ok()?))
     });

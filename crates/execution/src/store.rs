@@ -243,6 +243,17 @@ pub trait Store: Send + Sync + 'static {
         lease: Duration,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Notes that a claim's attempt begins now. Should the process end, it is
+    /// the attempts that had begun which lost their worker; the rest are as if
+    /// they had not been claimed. Does not wait for the disk. A store that cannot
+    /// tell them apart has nothing to do.
+    ///
+    /// # Errors
+    /// When it cannot be noted; the attempt must not begin then.
+    fn begin(&self, _fence: &Fence) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Gives a claim back whose attempt has not begun, as if it had not been made.
     fn hand_back(
         &self,

@@ -76,8 +76,7 @@ pub fn executions_over(config: &Config, native: &Path) -> Result<Arc<HostExecuti
     // First, as it takes the data directory for this process alone.
     let store = store(config)?;
     let engine = engine(config, artifacts(config)?, native)?;
-    let executions =
-        Executions::start(EngineRuntime::new(engine), store, config.execution_settings());
+    let executions = Executions::start(EngineRuntime::new(engine), store, config.execution_settings());
     executions.context("the store of executions")
 }
 

@@ -5,6 +5,7 @@
 // Refusals, row by row of the contract's table, and what the fields mean.
 mod artifacts;
 mod asynchronous;
+mod durable;
 mod flows;
 mod refusals;
 mod rpcs;

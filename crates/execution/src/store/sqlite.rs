@@ -6,6 +6,7 @@
 //! anew from the file at each start, so no operation searches for what is next.
 
 mod anchor;
+mod begun;
 mod error;
 mod rows;
 mod schema;
@@ -21,10 +22,12 @@ use super::{
 use crate::lock::lock;
 use crate::{Clock, Execution, Submission, Summary, Task};
 use anchor::Anchor;
+use begun::{Attempt, Begun};
 use error::failed;
 use pilum_types::{ExecutionId, Failure, Outcome, TaskId, TenantId};
 use rows::SqlRows;
 use rusqlite::Connection;
+use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -93,6 +96,7 @@ pub struct SqliteStore {
     /// One for each reader. Never closed.
     reads: Semaphore,
     clock: Clock,
+    begun: Begun,
     /// Keeps other processes away for as long as this lives.
     _lock: File,
 }
@@ -115,7 +119,11 @@ impl SqliteStore {
         let connection = schema::open_writer(&path)?;
         let anchor = Anchor::new();
         let clock = anchor.clock(&connection)?;
-        let (machine, bytes) = recover(&connection, &anchor, &clock)?;
+        let unusable = |error: std::io::Error| StoreError::Failed(format!("the file `begun`: {error}"));
+        let (begun, before) = Begun::open(&directory.join("begun")).map_err(unusable)?;
+        // What was written after the last time it was on the disk went with the machine.
+        let before = anchor.is_of_this_boot(&connection)?.then_some(before);
+        let (machine, bytes) = recover(&connection, &anchor, &clock, before.as_ref())?;
         let readers: Result<Vec<_>, _> = (0..READERS).map(|_| schema::open_reader(&path)).collect();
 
         let (jobs, inbox) = mpsc::channel(JOBS_MAX);
@@ -143,6 +151,7 @@ impl SqliteStore {
             readers: Arc::new(Mutex::new(readers?)),
             reads: Semaphore::new(READERS),
             clock,
+            begun,
             _lock: lock,
         })
     }
@@ -181,6 +190,21 @@ impl SqliteStore {
         reading.await.unwrap_or_else(|error| Err(StoreError::Failed(error.to_string())))
     }
 
+    /// The end of a claim, which takes its place among those that began along.
+    async fn release<T: Send + 'static>(
+        &self,
+        fence: &Fence,
+        work: impl FnOnce(&mut Machine, &mut SqlRows<'_>, &Fence) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let own = fence.clone();
+        let result = self.write(move |machine, rows| work(machine, rows, &own)).await;
+        // Otherwise it is tried again.
+        if matches!(result, Ok(_) | Err(StoreError::Stale(_))) {
+            self.begun.end((fence.number, fence.token));
+        }
+        result
+    }
+
     fn gone(&self) -> StoreError {
         let why = self.shared.broken.borrow().clone();
         StoreError::Failed(why.unwrap_or_else(|| "the store is closed".to_owned()))
@@ -206,13 +230,23 @@ fn lock_directory(directory: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Reads the file into memory; what ran then has lost its worker.
-fn recover(connection: &Connection, anchor: &Anchor, clock: &Clock) -> Result<(Machine, u64), StoreError> {
+/// Reads the file into memory. What ran then has lost its worker; what was only
+/// claimed, where that is known, waits as before.
+fn recover(
+    connection: &Connection,
+    anchor: &Anchor,
+    clock: &Clock,
+    begun: Option<&HashSet<Attempt>>,
+) -> Result<(Machine, u64), StoreError> {
     let now = clock.now();
     let mut rows = SqlRows { connection, bytes: (0, 0), fatal: None };
     connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
     let machine = writer::load(&mut rows, now, |_, mut record: Record, lost| {
-        record.lose(now)?;
+        if begun.is_none_or(|begun| begun.contains(&(record.number, record.token()))) {
+            record.lose(now)?;
+        } else {
+            record.hand_back()?;
+        }
         lost.push(record);
         Ok(())
     })?;
@@ -293,9 +327,14 @@ impl Store for SqliteStore {
         lock(&self.shared.machine).renew(fence, now + lease)
     }
 
+    fn begin(&self, fence: &Fence) -> Result<(), StoreError> {
+        let begun = self.begun.begin((fence.number, fence.token));
+        begun.map_err(|error| StoreError::Failed(format!("the file `begun`: {error}")))
+    }
+
     async fn hand_back(&self, fence: &Fence, now: SystemTime) -> Result<Arc<Execution>, StoreError> {
-        let fence = fence.clone();
-        self.write(move |machine, rows| machine.release(rows, &fence, now, Record::hand_back)).await
+        self.release(fence, move |machine, rows, fence| machine.release(rows, fence, now, Record::hand_back))
+            .await
     }
 
     async fn finish(
@@ -304,8 +343,7 @@ impl Store for SqliteStore {
         outcome: Arc<Outcome>,
         now: SystemTime,
     ) -> Result<Arc<Execution>, StoreError> {
-        let fence = fence.clone();
-        self.write(move |machine, rows| machine.finish(rows, &fence, outcome, now)).await
+        self.release(fence, move |machine, rows, fence| machine.finish(rows, fence, outcome, now)).await
     }
 
     async fn retry_later(
@@ -315,8 +353,10 @@ impl Store for SqliteStore {
         now: SystemTime,
         not_before: SystemTime,
     ) -> Result<Arc<Execution>, StoreError> {
-        let fence = fence.clone();
-        self.write(move |machine, rows| machine.retry_later(rows, &fence, &failure, now, not_before)).await
+        let work = move |machine: &mut Machine, rows: &mut SqlRows<'_>, fence: &Fence| {
+            machine.retry_later(rows, fence, &failure, now, not_before)
+        };
+        self.release(fence, work).await
     }
 
     async fn cancel(

@@ -50,6 +50,14 @@ impl Anchor {
         Ok(Clock::beginning(self.time_after(last, SystemTime::now())))
     }
 
+    /// Whether the store's last process ran on this boot of the machine.
+    pub(super) fn is_of_this_boot(&self, connection: &Connection) -> Result<bool, StoreError> {
+        let sql = "SELECT boot_id FROM anchor";
+        let last: Option<String> =
+            connection.query_row(sql, [], |row| row.get(0)).optional().map_err(failed)?;
+        Ok(!self.boot_id.is_empty() && last.is_some_and(|last| last == self.boot_id))
+    }
+
     /// Remembers what time it is now.
     pub(super) fn drop_at(&self, connection: &Connection, now: SystemTime) -> rusqlite::Result<()> {
         let sql = "INSERT INTO anchor (one, boot_id, since_boot, time) VALUES (1, ?1, ?2, ?3) \

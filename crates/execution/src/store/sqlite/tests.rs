@@ -81,6 +81,7 @@ async fn what_was_accepted_outlives_the_process() {
     };
     store.finish(&lease.fence, Arc::new(end.clone()), store.clock().now()).await.unwrap();
     let lost = claim(&store).await;
+    store.begin(&lost.fence).unwrap();
     let before = get(&store, "done").await;
     store.restart();
     assert_eq!(format!("{:?}", get(&store, "done").await), format!("{before:?}"), "large results too");
@@ -103,7 +104,9 @@ async fn what_kills_its_process_again_and_again_is_given_up() {
     let submission = Submission { max_retries: 9, ..model::submission("killer") };
     store.accept(submission, ADMISSION, store.clock().now()).await.unwrap();
     for attempt in 1..=super::super::LOST_WORKERS_MAX {
-        assert_eq!(claim(&store).await.attempt, attempt);
+        let lease = claim(&store).await;
+        assert_eq!(lease.attempt, attempt);
+        store.begin(&lease.fence).unwrap();
         store.restart();
     }
     let execution = get(&store, "killer").await;
@@ -111,6 +114,22 @@ async fn what_kills_its_process_again_and_again_is_given_up() {
     assert_eq!(store.depth().await.unwrap().dead_letters, 1);
     store.restart();
     assert_eq!(store.depth().await.unwrap().dead_letters, 1);
+}
+
+#[tokio::test]
+async fn what_was_claimed_and_had_not_begun_is_as_it_was() {
+    let mut store = Temporary::new();
+    for id in ["a", "b"] {
+        accept(&store, id).await;
+    }
+    for _ in 0..2 * super::super::LOST_WORKERS_MAX {
+        let first = claim(&store).await;
+        assert_eq!((first.submission.id.as_str(), first.attempt), ("a", 1));
+        claim(&store).await;
+        store.restart();
+    }
+    assert_eq!(store.depth().await.unwrap().pending, 2);
+    assert!(get(&store, "a").await.attempts.is_empty());
 }
 
 #[tokio::test]
