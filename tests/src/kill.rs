@@ -16,6 +16,8 @@ use std::time::Duration;
 const CALLERS: usize = 16;
 /// The longest a host lives before it is killed.
 const LIFE_MAX: Duration = Duration::from_millis(600);
+/// How long one may take that is asked to end: the drain's default and a second.
+const END_MAX: Duration = Duration::from_secs(26);
 /// Where a host dies by itself, and of how many visits it dies at most.
 const FAIL_POINTS: [(&str, u64); 4] =
     [("store.commit", 40), ("store.written", 40), ("run.before", 200), ("run.after", 200)];
@@ -67,24 +69,51 @@ impl Found {
     }
 }
 
+/// How one host lives and dies.
+#[derive(Debug, Clone, Default)]
+pub struct Life {
+    /// How long it is loaded.
+    pub lasts: Duration,
+    /// What is set in its environment: where or how it fails.
+    pub environment: Vec<(String, String)>,
+    /// Whether it is asked to end, instead of being killed.
+    pub is_asked: bool,
+}
+
 /// Kills `cycles` hosts, one after the other, over one data directory.
 ///
 /// # Errors
-/// When a host does not start again, or does not come to rest at the end.
+/// As [`lives`].
 pub async fn run(cycles: u64, seed: u64) -> Result<Found> {
-    let data = tempfile::tempdir()?;
-    let log = data.path().join("host.log");
-    let (ledger, mut random) = (Mutex::new(Ledger::default()), Random(seed));
-    for cycle in 0..cycles {
+    let mut random = Random(seed);
+    let life = |cycle: u64| {
         // Every other host dies at a named place, if it comes by there in time.
         let point = (cycle % 2 == 1).then(|| {
-            let (name, visits) = FAIL_POINTS[random.below(FAIL_POINTS.len() as u64) as usize];
-            format!("{name}:{}", 1 + random.below(visits))
+            let (name, visits) = random.one_of(&FAIL_POINTS);
+            ("PILUMTEST_FAIL_POINT".to_owned(), format!("{name}:{}", 1 + random.below(visits)))
         });
-        let life = LIFE_MAX.mul_f64(random.below(1_000) as f64 / 1_000.0);
-        one_life(data.path(), &log, point.as_deref(), life, cycle, &ledger)
-            .await
-            .with_context(|| format!("cycle {cycle}, fail point {point:?}"))?;
+        Life {
+            lasts: LIFE_MAX.mul_f64(random.below(1_000) as f64 / 1_000.0),
+            environment: point.into_iter().collect(),
+            is_asked: cycle % 8 == 6,
+        }
+    };
+    lives((0..cycles).map(life)).await
+}
+
+/// Has hosts live one after the other over one data directory.
+///
+/// # Errors
+/// When a host does not start again, does not end well when it is asked to, or
+/// does not come to rest at the end.
+pub async fn lives(lives: impl Iterator<Item = Life>) -> Result<Found> {
+    let data = tempfile::tempdir()?;
+    let log = data.path().join("host.log");
+    let ledger = Mutex::new(Ledger::default());
+    let mut cycles = 0;
+    for life in lives {
+        one_life(data.path(), &log, &life, cycles, &ledger).await.with_context(|| format!("{life:?}"))?;
+        cycles += 1;
     }
     let host = builder(data.path(), &log).start().await?;
     let client = host.client().await?;
@@ -99,32 +128,34 @@ fn builder(data: &Path, log: &Path) -> crate::HostBuilder {
         .env("PILUM_LOG__FILTER", "warn,pilum_execution=debug")
 }
 
-async fn one_life(
-    data: &Path,
-    log: &Path,
-    point: Option<&str>,
-    life: Duration,
-    cycle: u64,
-    ledger: &Mutex<Ledger>,
-) -> Result<()> {
+async fn one_life(data: &Path, log: &Path, life: &Life, cycle: u64, ledger: &Mutex<Ledger>) -> Result<()> {
     let mut builder = builder(data, log);
-    if let Some(point) = point {
-        builder = builder.env("PILUMTEST_FAIL_POINT", point);
+    for (name, value) in &life.environment {
+        builder = builder.env(name, value);
     }
-    // One that dies while it starts has lived too.
-    let Ok(host) = builder.start().await else { return Ok(()) };
+    let is_well = life.environment.is_empty();
+    let host = match builder.start().await {
+        Ok(host) => host,
+        // One that dies while it starts has lived too.
+        Err(_) if !is_well => return Ok(()),
+        Err(error) => return Err(error),
+    };
     let is_over = AtomicBool::new(false);
     let load = async {
         let load = load(&host, cycle, ledger, &is_over).await;
         // A host may be gone before its first caller has come.
-        if point.is_none() { load } else { Ok(()) }
+        if is_well { load } else { Ok(()) }
     };
     let end = async {
-        tokio::time::sleep(life).await;
+        tokio::time::sleep(life.lasts).await;
         is_over.store(true, Ordering::Relaxed);
     };
     let (loaded, ()) = tokio::join!(load, end);
-    host.kill().await?;
+    if life.is_asked {
+        ensure!(host.terminate(END_MAX).await?, "it did not end well");
+    } else {
+        host.kill().await?;
+    }
     loaded
 }
 
@@ -157,17 +188,18 @@ async fn load(host: &Host, cycle: u64, ledger: &Mutex<Ledger>, is_over: &AtomicB
                         ledger.refused.push(id);
                         false
                     }
-                    Err(_) => {
+                    // The host failed, and whether before or after it is not told.
+                    Err(error) => {
                         ledger.unanswered.push(id);
-                        true
+                        error.code() != Some(Code::Internal)
                     }
                 }
             };
             if is_gone {
                 return Ok(());
             }
-            if n % 7 == 0 {
-                look(add.client(), &format!("k-{cycle}-{}", n / 2), n % 2 == 0, ledger).await?;
+            if n.is_multiple_of(7) {
+                look(add.client(), &format!("k-{cycle}-{}", n / 2), n.is_multiple_of(2), ledger).await?;
             }
         }
         Ok(())
@@ -258,6 +290,12 @@ fn begun(log: &Path) -> Result<HashMap<String, usize>> {
 struct Random(u64);
 
 impl Random {
+    fn one_of<T: Copy, const N: usize>(&mut self, items: &[T; N]) -> T {
+        const { assert!(N > 0) };
+        let at = self.below(N as u64) as usize;
+        items.get(at).copied().unwrap_or(items[0])
+    }
+
     fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;

@@ -4,6 +4,7 @@
 //! process, reached over sockets, and stopped by signals.
 
 mod calls;
+pub mod faults;
 mod guests;
 mod host;
 mod http;

@@ -221,6 +221,7 @@ fn lock_directory(directory: &Path) -> Result<File, OpenError> {
     loop {
         match lock.try_lock() {
             Ok(()) => return Ok(lock),
+            #[expect(clippy::disallowed_methods, reason = "a store is opened before anything runs")]
             Err(TryLockError::WouldBlock) if Instant::now() < give_up => std::thread::sleep(LOCK_TRY_EVERY),
             Err(TryLockError::WouldBlock) => {
                 return Err(OpenError::InUse { directory: directory.to_owned() });

@@ -17,11 +17,14 @@ use std::sync::{Arc, Mutex};
 
 const PRIVATE: &str = "[callbacks]\nallow_private_addresses = true";
 
+/// What came: the headers and the body.
+type Request = (HeaderMap, Vec<u8>);
+
 /// Takes callbacks; fails those before `fails`.
 #[derive(Clone)]
 struct Receiver {
     url: String,
-    received: Arc<Mutex<Vec<(HeaderMap, Vec<u8>)>>>,
+    received: Arc<Mutex<Vec<Request>>>,
     fails: usize,
 }
 
@@ -31,11 +34,12 @@ impl Receiver {
         let url = format!("http://{}/done?a=1", listener.local_addr().unwrap());
         let receiver = Self { url, received: Arc::default(), fails };
         let router = Router::new().route("/done", post(receive)).with_state(receiver.clone());
+        #[expect(clippy::disallowed_methods, reason = "ends with the test")]
         tokio::spawn(async move { axum::serve(listener, router).await });
         receiver
     }
 
-    async fn after(&self, count: usize) -> Vec<(HeaderMap, Vec<u8>)> {
+    async fn after(&self, count: usize) -> Vec<Request> {
         until("callbacks", async || {
             let received = self.received.lock().unwrap().clone();
             Ok((received.len() >= count).then_some(received))
@@ -52,7 +56,7 @@ async fn receive(Shared(receiver): Shared<Receiver>, headers: HeaderMap, body: B
 }
 
 /// Checks the signature as a receiver would, with the host's secret.
-fn verify(data: &Path, (headers, body): &(HeaderMap, Vec<u8>)) -> Json {
+fn verify(data: &Path, (headers, body): &Request) -> Json {
     let header = |name: &str| headers[name].to_str().unwrap();
     let secret = std::fs::read_to_string(data.join("callback-secret")).unwrap();
     let secret = STANDARD.decode(secret.trim().strip_prefix("whsec_").unwrap()).unwrap();
