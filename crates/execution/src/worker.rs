@@ -63,12 +63,13 @@ impl<R: Runtime, S: Store> Core<R, S> {
             let attempt = async {
                 let Ok(_runner) = self.runners.acquire().await else { return End::NotBegun };
                 wait = self.clock.now().duration_since(lease.execution.accepted_at).unwrap_or_default();
-                tracing::debug!(id = %fence.id, attempt = lease.attempt, "an attempt begins");
                 if let Err(error) = self.store.begin(fence) {
                     tracing::error!(id = %fence.id, %error, "an attempt cannot begin");
                     tokio::time::sleep(STORE_PAUSE).await;
                     return End::NotBegun;
                 }
+                // Said once it is noted, so that no run is told of that is not listed.
+                tracing::debug!(id = %fence.id, attempt = lease.attempt, "an attempt begins");
                 failpoint::reach("run.before");
                 let began = Instant::now();
                 let ran = unwinding(self.attempt(&lease, entry.as_deref())).await;
