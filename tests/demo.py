@@ -55,7 +55,7 @@ def start(binary, data):
         binary, "serve", "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
         "--data-dir", data, "--artifact-root", str(GUESTS),
     ]
-    log = open(pathlib.Path(data) / "host.log", "w")
+    log = open(pathlib.Path(data) / "host.log", "a")
     host = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
     line = host.stdout.readline()
     ready = re.fullmatch(r"pilum ready grpc=(\S+) http=(\S+)\n", line)
@@ -125,6 +125,22 @@ def async_calls(pilum, http):
     check("and stays so", answer["error_code"] == "CANCELLED")
 
 
+def crash(pilum, host, binary, data):
+    """Kills the host in the middle of its work; the next one goes on."""
+    ids = [pilum("invoke", "calculate-fibonacci", "calculate-fibonacci", f"n={n}", "--async", "--priority", "high")[1]["execution_id"] for n in (10, 20, 30)]
+    code, answer = pilum("invoke", "analyze-dataset", "analyze-dataset", f"csv=@{GUESTS}/sales.csv", "resamples=500", "--async")
+    ids.append(answer["execution_id"])
+    host.kill()
+    host.wait(timeout=60)
+    print("\n$ kill -9 the host, and start it again")
+    host, grpc, http = start(binary, data)
+    pilum = Pilum(binary, grpc)
+    ended = [until_ended(pilum, execution)[1]["status"] for execution in ids]
+    check("a host that is killed loses nothing it accepted", ended == ["COMPLETED"] * 4)
+    check("and knows its tasks", pilum("invoke", "calculate-fibonacci", "add", "a=2", "b=40")[1].get("result") == 42)
+    return host, pilum, http
+
+
 def lists(pilum, http):
     code, answer = pilum("tasks")
     check("the tasks are listed", {"calculate-fibonacci", "validate-email"} <= {t["name"] for t in answer["tasks"]})
@@ -143,6 +159,7 @@ def main():
             sync_calls(pilum)
             failing_calls(pilum)
             async_calls(pilum, http)
+            host, pilum, http = crash(pilum, host, binary, data)
             lists(pilum, http)
         finally:
             host.send_signal(signal.SIGTERM)

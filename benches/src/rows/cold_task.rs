@@ -1,8 +1,7 @@
 //! cold_task: the first call of a task whose native code is on disk and not in
 //! memory, in process, against bare wasmtime that maps the file.
 //!
-//! Tasks are not kept over a restart yet, so the first call registers its task
-//! again; it finds the native code that the host before it left.
+//! The task and its native code are those that the host before has left.
 
 use crate::controls::checked;
 use crate::controls::cold::Cold;

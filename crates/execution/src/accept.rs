@@ -63,6 +63,13 @@ impl<R: Runtime, S: Store> Core<R, S> {
         let refusal = match accepted {
             Accepted::New { ahead } => {
                 reservation.register();
+                // Looked at once it can be found: a deletion either finds it or is
+                // seen here.
+                if reservation.entry.is_deleted() {
+                    let gone = "the task was deleted";
+                    self.store.cancel(&pending.tenant, &pending.id, gone, self.clock.now()).await?;
+                    return Err(Refusal::TaskNotFound { id: pending.task_id.as_str().to_owned() });
+                }
                 reservation.entry.count_admitted();
                 self.wake.notify_one();
                 let estimate = self.estimate(&reservation.entry, &pending, ahead, preparation);

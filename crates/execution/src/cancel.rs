@@ -3,7 +3,7 @@
 use crate::core::Core;
 use crate::sync_run::SyncRun;
 use crate::task_entry::TaskEntry;
-use crate::{CancelFound, Cancelled, Deleted, ListQuery, Refusal, Runtime, Store};
+use crate::{CancelFound, Cancelled, Deleted, ListQuery, Refusal, Runtime, Store, StoreError};
 use futures::StreamExt as _;
 use pilum_types::{ExecutionId, State, TaskId, TenantId};
 use std::sync::Arc;
@@ -14,8 +14,9 @@ use std::time::Duration;
 const STOP_WAIT: Duration = Duration::from_secs(5);
 /// How many executions of a deleted task are cancelled at the same time.
 const CANCELS_AT_ONCE: usize = 32;
-/// How many executions are read at a time when a task's are looked for.
-const PAGE: usize = 1000;
+/// How many executions are read or forgotten at a time when a task's are looked
+/// for, so that a store's one writer is never kept from accepting for long.
+const PAGE: usize = 500;
 /// Why the executions of a deleted task are cancelled.
 const TASK_DELETED: &str = "the task was deleted";
 
@@ -66,7 +67,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         let mut cleaned_executions = 0;
         if cleanup_executions {
             cleaned_executions += self.ledger.forget_task(tenant, id);
-            cleaned_executions += self.store.forget_task(tenant, id).await?;
+            cleaned_executions += in_batches(async || self.store.forget_task(tenant, id, PAGE).await).await?;
             self.finished.clear();
         }
         Ok(Deleted::Done { cleaned_executions })
@@ -161,6 +162,18 @@ impl<R: Runtime, S: Store> Core<R, S> {
             }
         }
         Ok(ids)
+    }
+}
+
+/// Batch after batch until one is not full; returns how many there were in all.
+async fn in_batches(mut forget: impl AsyncFnMut() -> Result<usize, StoreError>) -> Result<usize, StoreError> {
+    let mut all = 0;
+    loop {
+        let batch = forget().await?;
+        all += batch;
+        if batch < PAGE {
+            return Ok(all);
+        }
     }
 }
 

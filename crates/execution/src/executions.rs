@@ -287,3 +287,6 @@ impl<R: Runtime, S> Drop for Executions<R, S> {
         self.core.shut();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,10 @@
 //! Finished executions that somebody is likely to ask for: those that ended or
 //! were read a moment ago. They are final, so what is here is what the store has.
 
-use crate::{Execution, weight};
+use crate::{Execution, Expiry, weight};
 use moka::sync::Cache;
 use pilum_types::{ExecutionId, TenantId};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// What is kept, in bytes: some 50,000 small results.
 const MAX_BYTES: u64 = 64 << 20;
@@ -26,15 +25,11 @@ impl Default for Finished {
 }
 
 impl Finished {
-    /// One that ended at `since` or later.
-    pub(crate) fn get(
-        &self,
-        tenant: &TenantId,
-        id: &ExecutionId,
-        since: SystemTime,
-    ) -> Option<Arc<Execution>> {
+    /// One whose time is not over.
+    pub(crate) fn get(&self, tenant: &TenantId, id: &ExecutionId, expiry: Expiry) -> Option<Arc<Execution>> {
         let found = self.cache.get(&(tenant.clone(), id.clone()))?;
-        (found.is_dead_letter || found.completed_at.is_some_and(|at| at >= since)).then_some(found)
+        let over = if found.is_dead_letter { expiry.dead_before } else { expiry.ended_before };
+        found.completed_at.is_some_and(|at| at >= over).then_some(found)
     }
 
     /// Takes in an execution, if it has ended.

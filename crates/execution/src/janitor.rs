@@ -2,7 +2,7 @@
 
 use crate::core::Core;
 use crate::{Expiry, Runtime, Store};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How often the janitor looks: results have to be gone within the hour after
 /// their retention, and this leaves it many tries.
@@ -22,14 +22,19 @@ impl<R: Runtime, S: Store> Core<R, S> {
         }
     }
 
-    async fn sweep(&self) {
-        let now = self.clock.now();
-        let before = |retention| now.checked_sub(retention).unwrap_or(std::time::UNIX_EPOCH);
+    /// What is over at `now`.
+    pub(crate) fn expiry(&self, now: SystemTime) -> Expiry {
+        let before = |retention| now.checked_sub(retention).unwrap_or(UNIX_EPOCH);
         let settings = &self.settings.asynchronous;
-        let expiry = Expiry {
+        Expiry {
             ended_before: before(settings.status_retention),
             dead_before: before(settings.dead_letter_retention.max(settings.status_retention)),
-        };
+        }
+    }
+
+    async fn sweep(&self) {
+        let now = self.clock.now();
+        let expiry = self.expiry(now);
         self.ledger.expire(expiry.ended_before);
         while !self.stop.is_cancelled() {
             match self.store.expire(expiry, now, BATCH).await {

@@ -68,7 +68,7 @@ pub use runtime::{Retained, RunContext, Runtime};
 pub use settings::{AsyncSettings, Settings, SyncSettings};
 pub use stats::Stats;
 pub use store::{
-    Accepted, Admission, Callback, CancelFound, Claimed, Depth, DueCallbacks, Expiry, Fence,
+    Accepted, Admission, AttemptEnd, Callback, CancelFound, Claimed, Depth, DueCallbacks, Expiry, Fence,
     LOST_WORKERS_MAX, Lease, ListQuery, MemoryStore, OpenError, SqliteConfig, SqliteStore, Store, StoreError,
 };
 pub use submission::{Schedule, Submission};

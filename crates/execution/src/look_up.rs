@@ -15,9 +15,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         if let Some(execution) = self.ledger.get(tenant, id).and_then(|run| run.view()) {
             return Ok(Some(execution));
         }
-        let retention = self.settings.asynchronous.status_retention;
-        let since = self.clock.now().checked_sub(retention).unwrap_or(std::time::UNIX_EPOCH);
-        if let Some(execution) = self.finished.get(tenant, id, since) {
+        if let Some(execution) = self.finished.get(tenant, id, self.expiry(self.clock.now())) {
             return Ok(Some(execution));
         }
         let found = self.store.get(tenant, id).await?.map(Arc::new);

@@ -22,7 +22,7 @@ pub use memory::MemoryStore;
 pub use sqlite::{OpenError, SqliteConfig, SqliteStore};
 
 use crate::{Clock, Execution, Submission, Summary, Task};
-use pilum_types::{ExecutionId, Failure, Outcome, State, TaskId, TenantId};
+use pilum_types::{ExecutionId, Failure, InstanceId, Outcome, State, TaskId, TenantId};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -101,6 +101,22 @@ pub struct Fence {
     pub number: u64,
     /// The claim's token.
     pub token: u64,
+}
+
+/// How an attempt ended after which another follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptEnd {
+    /// What went wrong.
+    pub failure: Failure,
+    /// The instance that ran it, if one did.
+    pub instance: Option<InstanceId>,
+}
+
+impl From<Failure> for AttemptEnd {
+    /// One without an instance.
+    fn from(failure: Failure) -> Self {
+        Self { failure, instance: None }
+    }
 }
 
 /// What a cancellation found.
@@ -270,12 +286,12 @@ pub trait Store: Send + Sync + 'static {
         now: SystemTime,
     ) -> impl Future<Output = Result<Arc<Execution>, StoreError>> + Send;
 
-    /// Ends the attempt with this failure and puts the execution back, to be
+    /// Ends the attempt so and puts the execution back, to be
     /// claimed at `not_before` or later.
     fn retry_later(
         &self,
         fence: &Fence,
-        failure: Failure,
+        ended: AttemptEnd,
         now: SystemTime,
         not_before: SystemTime,
     ) -> impl Future<Output = Result<Arc<Execution>, StoreError>> + Send;
@@ -348,11 +364,12 @@ pub trait Store: Send + Sync + 'static {
         batch: usize,
     ) -> impl Future<Output = Result<usize, StoreError>> + Send;
 
-    /// Forgets a task's executions that have ended; returns how many.
+    /// Forgets up to `batch` of a task's executions that have ended; returns how many.
     fn forget_task(
         &self,
         tenant: &TenantId,
         task_id: &TaskId,
+        batch: usize,
     ) -> impl Future<Output = Result<usize, StoreError>> + Send;
 
     /// How much the store holds.

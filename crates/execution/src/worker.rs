@@ -5,7 +5,8 @@ use crate::dispatch::{Counted, STORE_PAUSE};
 use crate::task_entry::TaskEntry;
 use crate::watch::LineTap;
 use crate::{
-    BindError, Execution, Lease, PrepareError, RunContext, Runtime, Store, StoreError, backoff, failpoint,
+    AttemptEnd, BindError, Execution, Lease, PrepareError, RunContext, Runtime, Store, StoreError, backoff,
+    failpoint,
 };
 use pilum_types::{Failure, FailureCode, Outcome, RetryClass};
 use std::pin::pin;
@@ -44,7 +45,7 @@ struct Ran {
 /// What is to be written down.
 enum Verdict {
     Finish(Arc<Outcome>),
-    RetryAt(SystemTime, Failure),
+    RetryAt(SystemTime, AttemptEnd),
     HandBack,
 }
 
@@ -99,21 +100,19 @@ impl<R: Runtime, S: Store> Core<R, S> {
             }
             End::HandedBack => {
                 let text = "the host was shut down during the attempt";
-                Some(Verdict::RetryAt(self.clock.now(), Failure::new(FailureCode::WorkerLost, text)))
+                Some(Verdict::RetryAt(self.clock.now(), Failure::new(FailureCode::WorkerLost, text).into()))
             }
             End::NotBegun => Some(Verdict::HandBack),
             End::Lost => None,
         };
         match verdict {
             None => tracing::warn!(id = %fence.id, "a worker lost its lease; its work is dropped"),
-            Some(verdict) => {
-                tokio::select! {
-                    () = self.record(&lease, &verdict) => {}
-                    () = renewal => {
-                        tracing::warn!(id = %fence.id, "a worker lost its lease; its work is dropped");
-                    }
-                }
-            }
+            // Only the store's own word on the record itself ends this: while a
+            // group is under way, what it holds of the lease may be undone yet.
+            Some(verdict) => tokio::select! {
+                () = self.record(&lease, &verdict) => {}
+                () = self.renew_on(&lease) => {}
+            },
         }
         held.handle.end();
     }
@@ -127,6 +126,13 @@ impl<R: Runtime, S: Store> Core<R, S> {
                 Err(StoreError::Stale(_)) => return,
                 Err(error) => tracing::warn!(id = %lease.fence.id, %error, "a lease was not renewed"),
             }
+        }
+    }
+
+    /// Renews the lease for as long as this is polled, whatever comes of it.
+    async fn renew_on(&self, lease: &Lease) {
+        loop {
+            self.renew(lease).await;
         }
     }
 
@@ -179,7 +185,8 @@ impl<R: Runtime, S: Store> Core<R, S> {
         match &ran.outcome.result {
             Err(failure) if retries && left && failure.code.retry_class() == RetryClass::Maybe => {
                 let not_before = self.clock.now() + backoff::full_jitter(lease.attempt);
-                Verdict::RetryAt(not_before, failure.clone())
+                let instance = ran.outcome.instance.clone();
+                Verdict::RetryAt(not_before, AttemptEnd { failure: failure.clone(), instance })
             }
             _ => Verdict::Finish(Arc::new(receipted(ran.outcome, lease, wait))),
         }
@@ -221,8 +228,8 @@ impl<R: Runtime, S: Store> Core<R, S> {
         match verdict {
             Verdict::Finish(outcome) => self.store.finish(fence, Arc::clone(outcome), now).await,
             Verdict::HandBack => self.store.hand_back(fence, now).await,
-            Verdict::RetryAt(not_before, failure) => {
-                let put_back = self.store.retry_later(fence, failure.clone(), now, *not_before).await?;
+            Verdict::RetryAt(not_before, ended) => {
+                let put_back = self.store.retry_later(fence, ended.clone(), now, *not_before).await?;
                 self.alarm.set(self.clock.instant(*not_before));
                 Ok(put_back)
             }

@@ -181,10 +181,14 @@ async fn figures<R: Runtime, S: Store>(door: &Door<R, S>) -> Response {
     }
 }
 
-/// An execution as the status endpoint shows it.
-pub fn status_json(execution: &Execution) -> Vec<u8> {
+/// An execution as the status endpoint shows it; without what it returned where
+/// that makes it longer than `max_bytes`.
+pub fn status_json(execution: &Execution, max_bytes: usize) -> Vec<u8> {
     // Of strings, numbers and lists of them, so it cannot fail.
-    serde_json::to_vec(&json::execution(execution)).unwrap_or_default()
+    let written = |view: &json::ExecutionView| serde_json::to_vec(view).unwrap_or_default();
+    let view = json::execution(execution);
+    let whole = written(&view);
+    if whole.len() <= max_bytes { whole } else { written(&view.without_result()) }
 }
 
 fn rejected(rejection: &Rejection) -> Response {

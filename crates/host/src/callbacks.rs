@@ -24,6 +24,9 @@ use tokio::task::JoinSet;
 
 /// Callbacks under way at once: enough that some receivers may hang.
 const AT_ONCE: usize = 32;
+/// The longest body: receivers commonly take that much. A longer result is left
+/// out, and read by its id.
+const BODY_MAX_BYTES: usize = 1 << 20;
 /// How long a receiver may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a store that failed is left alone.
@@ -82,7 +85,7 @@ impl Sender {
 
     async fn deliver(&self, callback: &Callback) {
         let id = callback.execution.id.as_str();
-        let body = status_json(&callback.execution);
+        let body = status_json(&callback.execution, BODY_MAX_BYTES);
         let sent_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let headers = [
             ("content-type", "application/json".to_owned()),
@@ -99,13 +102,20 @@ impl Sender {
             }
             Err(OutboundError::Failed(_)) => true,
         };
-        match (sent, self.executions.callback_tried(callback, again).await) {
-            (_, Err(error)) => tracing::error!(id, %error, "how a callback went was not recorded"),
-            (Err(OutboundError::Failed(cause)), Ok(false)) => {
+        // However long it takes: what is not recorded would be sent again.
+        let follows = loop {
+            match self.executions.callback_tried(callback, again).await {
+                Ok(follows) => break follows,
+                Err(error) => tracing::error!(id, %error, "how a callback went is not recorded yet"),
+            }
+            tokio::time::sleep(STORE_PAUSE).await;
+        };
+        match (sent, follows) {
+            (Err(OutboundError::Failed(cause)), false) => {
                 tracing::warn!(id, cause, tries = callback.tries + 1, "a callback is given up");
             }
-            (Err(OutboundError::Failed(cause)), Ok(true)) => tracing::debug!(id, cause, "a callback failed"),
-            (Ok(()) | Err(OutboundError::Refused(_)), Ok(_)) => {}
+            (Err(OutboundError::Failed(cause)), true) => tracing::debug!(id, cause, "a callback failed"),
+            (Ok(()) | Err(OutboundError::Refused(_)), _) => {}
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod callbacks;
 mod dead_letters;
+mod floods;
 mod following;
 mod restarts;
 mod scheduling;

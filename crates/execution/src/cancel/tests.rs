@@ -201,3 +201,46 @@ async fn more_executions_than_a_page_are_cancelled() {
     assert_eq!(delete(&rig, &task, true, true).await, Deleted::Done { cleaned_executions: many });
     assert_eq!(rig.executions.stats().await.unwrap().pending, 0);
 }
+
+/// As many as HAZARDS has it: callers that go away and cancellations of every
+/// kind, at every point a call can be at.
+#[tokio::test(start_paused = true)]
+async fn a_hundred_thousand_cancellations_lose_no_slot() {
+    let rig = Rig::with(|s| s.asynchronous.max_concurrent_executions = 2);
+    rig.finish(call("echo")).await;
+    for round in 0..25_000_u32 {
+        // A caller that is polled some times and goes away.
+        {
+            let mut gone = std::pin::pin!(rig.invoke(call("gate")));
+            for _ in 0..round % 3 {
+                assert!(gone.as_mut().now_or_never().is_none());
+            }
+        }
+        // One that runs, by force.
+        let running = rig.accept(call("gate")).await;
+        if round % 2 == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(cancel(&rig, &running, true).await, Cancelled::Done);
+        // One that waits for a retry, or is about to.
+        rig.fake.failures.store(9, SeqCst);
+        let retried = rig.accept(call("flaky")).await;
+        for _ in 0..round % 5 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(cancel(&rig, &retried, true).await, Cancelled::Done);
+        // One that is put off.
+        let not_before = Some(rig.executions.core.clock.now() + Duration::from_secs(60));
+        let schedule = crate::Schedule { not_before, ..crate::Schedule::default() };
+        let pending = rig.accept(Invocation { schedule, ..call("echo") }).await;
+        assert_eq!(cancel(&rig, &pending, false).await, Cancelled::Done);
+    }
+    while rig.executions.core.held.count() > 0 {
+        tokio::task::yield_now().await;
+    }
+    rig.assert_idle();
+    let core = &rig.executions.core;
+    assert_eq!((core.runners.available_permits(), core.active.count()), (2, 0), "runners are lost");
+    let last = rig.accept(call("echo")).await;
+    rig.reaches(&last, State::Completed).await;
+}

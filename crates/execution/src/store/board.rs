@@ -51,15 +51,14 @@ impl Board {
 
     /// Takes out of the queue what may run now.
     pub(crate) fn next(&mut self, now: SystemTime) -> Option<u64> {
-        let waiting = self.queue.pop(now, self.suspect.is_none())?;
-        if waiting.suspect {
-            self.suspect = Some(waiting.number);
-        }
-        Some(waiting.number)
+        self.queue.pop(now, self.suspect.is_none()).map(|waiting| waiting.number)
     }
 
     /// Leases what [`next`](Self::next) took out.
     pub(crate) fn lease(&mut self, record: Record, until: SystemTime) {
+        if record.is_suspect() {
+            self.suspect = Some(record.number);
+        }
         self.ends.insert((until, record.number));
         self.leases.insert(record.number, Leased { record, until });
     }
@@ -109,9 +108,9 @@ impl Board {
     }
 
     /// When there is something to do again, if there is nothing now.
-    pub(crate) fn next_due(&self) -> Option<SystemTime> {
+    pub(crate) fn next_due(&self, now: SystemTime) -> Option<SystemTime> {
         let lease = self.ends.first().map(|(until, _)| *until);
-        self.queue.next_due().into_iter().chain(lease).min()
+        self.queue.next_due(now).into_iter().chain(lease).min()
     }
 }
 

@@ -2,7 +2,8 @@
 //! store; `make` gives an empty one.
 
 use super::{
-    Accepted, Admission, CancelFound, Expiry, Fence, LOST_WORKERS_MAX, Lease, ListQuery, Store, StoreError,
+    Accepted, Admission, AttemptEnd, CancelFound, Expiry, Fence, LOST_WORKERS_MAX, Lease, ListQuery, Store,
+    StoreError,
 };
 use crate::{Execution, Schedule, Submission};
 use pilum_types::{
@@ -204,7 +205,7 @@ pub(crate) async fn waits_until_due(store: &impl Store) {
     accept(store, submission("a"), 0).await;
     let lease = claim(store, 0).await;
     let failed = failure(FailureCode::GuestError);
-    store.retry_later(&lease.fence, failed, at(100), at(500)).await.unwrap();
+    store.retry_later(&lease.fence, failed.into(), at(100), at(500)).await.unwrap();
     assert_eq!(get(store, "a").await.state, State::Pending);
     assert_eq!(claim_none(store, 499).await, Some(at(500)));
     // It does not hold up what came later.
@@ -242,7 +243,10 @@ pub(crate) async fn ends_what_is_lost_too_often(store: &impl Store) {
     // Retries left do not help what takes its workers along.
     accept(store, Submission { max_retries: 9, ..submission("b") }, 0).await;
     let back = claim(store, 60_000).await;
-    store.retry_later(&back.fence, failure(FailureCode::WorkerLost), at(60_000), at(60_000)).await.unwrap();
+    store
+        .retry_later(&back.fence, failure(FailureCode::WorkerLost).into(), at(60_000), at(60_000))
+        .await
+        .unwrap();
     for lost in 0..u64::from(LOST_WORKERS_MAX) {
         assert_eq!(claim(store, 60_000 + 30_000 * lost).await.attempt, 2 + lost as u32);
     }
@@ -270,7 +274,7 @@ pub(crate) async fn rejects_stale_fences(store: &impl Store) {
         let failed = failure(FailureCode::HostError);
         assert!(is_stale(&store.renew(fence, at(1), LEASE).await), "{fence:?}");
         assert!(is_stale(&store.finish(fence, completed(), at(1)).await), "{fence:?}");
-        assert!(is_stale(&store.retry_later(fence, failed, at(1), at(1)).await), "{fence:?}");
+        assert!(is_stale(&store.retry_later(fence, failed.into(), at(1), at(1)).await), "{fence:?}");
     };
     for fence in [&unknown, &elsewhere, &forged] {
         check(fence).await;
@@ -278,7 +282,10 @@ pub(crate) async fn rejects_stale_fences(store: &impl Store) {
     let current = claim(store, 30_000).await;
     check(&lost.fence).await;
     assert_eq!(get(store, "a").await.state, State::Running);
-    store.retry_later(&current.fence, failure(FailureCode::HostError), at(31_000), at(31_000)).await.unwrap();
+    store
+        .retry_later(&current.fence, failure(FailureCode::HostError).into(), at(31_000), at(31_000))
+        .await
+        .unwrap();
     check(&current.fence).await;
     assert_eq!(get(store, "a").await.state, State::Pending);
 }
@@ -317,15 +324,21 @@ pub(crate) async fn records_every_attempt(store: &impl Store) {
         let lease = claim(store, begun).await;
         // A worker may put it back as often as it likes: whether to try again
         // is the worker's to decide.
-        store.retry_later(&lease.fence, failure(code), at(begun + 7), at(begun + 100)).await.unwrap();
+        store.retry_later(&lease.fence, failure(code).into(), at(begun + 7), at(begun + 100)).await.unwrap();
     }
+    let instance = Some(pilum_types::InstanceId::from_parts(3, 4));
     let lease = claim(store, 300).await;
-    assert_eq!(lease.attempt, 4);
+    let ended = AttemptEnd { failure: failure(FailureCode::GuestExit), instance: instance.clone() };
+    store.retry_later(&lease.fence, ended, at(300), at(300)).await.unwrap();
+    assert_eq!(get(store, "a").await.attempts[3].instance, instance);
+    let lease = claim(store, 300).await;
+    assert_eq!(lease.attempt, 5);
     store.finish(&lease.fence, completed(), at(301)).await.unwrap();
     let attempts = get(store, "a").await.attempts;
     let listed: Vec<_> = attempts.iter().map(|a| (a.number, a.failure.as_ref().map(|f| f.code))).collect();
     let [guest, host, lost] = codes;
-    assert_eq!(listed, [(1, Some(guest)), (2, Some(host)), (3, Some(lost)), (4, None)]);
+    let exit = FailureCode::GuestExit;
+    assert_eq!(listed, [(1, Some(guest)), (2, Some(host)), (3, Some(lost)), (4, Some(exit)), (5, None)]);
     assert_eq!(attempts[1].started_at, at(100));
     assert_eq!(attempts[1].took, Some(Duration::from_millis(7)));
 }
@@ -346,7 +359,7 @@ pub(crate) async fn cancels_only_what_waits(store: &impl Store) {
     let lease = claim(store, 0).await;
     assert_eq!(cancel(store, "b").await, Some(State::Running));
     assert_eq!(get(store, "b").await.state, State::Running);
-    store.retry_later(&lease.fence, failure(FailureCode::HostError), at(1), at(2_000)).await.unwrap();
+    store.retry_later(&lease.fence, failure(FailureCode::HostError).into(), at(1), at(2_000)).await.unwrap();
     assert_eq!(cancel(store, "b").await, Some(State::Pending), "between attempts it waits");
     assert_eq!(get(store, "b").await.attempts.len(), 1);
 }
@@ -419,7 +432,7 @@ pub(crate) async fn expires_what_ended(store: &impl Store) {
 
 pub(crate) async fn forgets_tasks(store: &impl Store) {
     let task = TaskId::parse("t").unwrap();
-    assert_eq!(store.forget_task(&tenant(), &task).await.unwrap(), 0);
+    assert_eq!(store.forget_task(&tenant(), &task, MANY).await.unwrap(), 0);
     for id in ["a", "b", "c", "d"] {
         accept(store, submission(id), 0).await;
     }
@@ -430,8 +443,8 @@ pub(crate) async fn forgets_tasks(store: &impl Store) {
     claim(store, 3).await;
     assert_eq!(cancel(store, "c").await, Some(State::Pending));
     assert_eq!(cancel(store, "other").await, Some(State::Pending));
-    assert_eq!(store.forget_task(&TenantId::parse("b").unwrap(), &task).await.unwrap(), 0);
-    assert_eq!(store.forget_task(&tenant(), &task).await.unwrap(), 2);
+    assert_eq!(store.forget_task(&TenantId::parse("b").unwrap(), &task, MANY).await.unwrap(), 0);
+    assert_eq!(store.forget_task(&tenant(), &task, MANY).await.unwrap(), 2);
     let query = ListQuery { limit: MANY, ..ListQuery::default() };
     let left = store.list(&tenant(), &query).await.unwrap();
     let left: Vec<_> = left.iter().map(|execution| execution.id.as_str()).collect();
@@ -472,7 +485,7 @@ pub(crate) async fn counts_its_depth(store: &impl Store) {
     let first = claim(store, 0).await;
     let second = claim(store, 0).await;
     depth(1, 2).await;
-    store.retry_later(&first.fence, failure(FailureCode::HostError), at(1), at(9)).await.unwrap();
+    store.retry_later(&first.fence, failure(FailureCode::HostError).into(), at(1), at(9)).await.unwrap();
     depth(2, 1).await;
     store.finish(&second.fence, completed(), at(2)).await.unwrap();
     depth(2, 0).await;

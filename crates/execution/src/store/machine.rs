@@ -3,13 +3,18 @@
 use super::board::{Board, Holder};
 use super::record::Record;
 use super::{
-    Accepted, Admission, Callback, CancelFound, Claimed, Depth, DueCallbacks, Expiry, Fence, StoreError,
+    Accepted, Admission, AttemptEnd, Callback, CancelFound, Claimed, Depth, DueCallbacks, Expiry, Fence,
+    StoreError,
 };
 use crate::{Execution, Submission};
-use pilum_types::{ExecutionId, Failure, Outcome, TaskId, TenantId};
-use std::collections::BTreeMap;
+use pilum_types::{ExecutionId, Outcome, TaskId, TenantId};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+
+/// Executions that one claim finds late, at most, so that it keeps nobody waiting
+/// for long. The next finds the rest.
+const LATE_MAX: usize = 256;
 
 /// Where records are kept.
 pub(crate) trait Rows {
@@ -28,8 +33,9 @@ pub(crate) trait Rows {
     /// Forgets up to `batch` executions whose time is over, with their
     /// callbacks; returns how many, and how many were dead letters.
     fn expire(&mut self, expiry: Expiry, now: SystemTime, batch: usize) -> Result<Gone, StoreError>;
-    /// Forgets a task's executions that have ended, with their callbacks.
-    fn forget_task(&mut self, tenant: &TenantId, task_id: &TaskId) -> Result<Gone, StoreError>;
+    /// Forgets up to `batch` of a task's executions that have ended, with their
+    /// callbacks.
+    fn forget_task(&mut self, tenant: &TenantId, task_id: &TaskId, batch: usize) -> Result<Gone, StoreError>;
     /// What is kept, in bytes, and the most that may be.
     fn bytes(&self) -> (u64, u64);
 }
@@ -52,7 +58,7 @@ pub(crate) struct Machine {
     /// being delivered are not here.
     pub(crate) callbacks: BTreeMap<(SystemTime, u64), u32>,
     /// Those being delivered.
-    delivering: usize,
+    pub(crate) delivering: HashSet<u64>,
 }
 
 impl Machine {
@@ -104,7 +110,9 @@ impl Machine {
             record.lose(now)?;
             claimed.changed.push(self.settle(rows, record, now)?);
         }
-        while let Some(waiting) = self.board.queue.pop_late(now) {
+        while claimed.changed.len() < LATE_MAX
+            && let Some(waiting) = self.board.queue.pop_late(now)
+        {
             let mut record = known(rows, waiting.number)?;
             record.be_late(now)?;
             claimed.changed.push(self.settle(rows, record, now)?);
@@ -117,7 +125,7 @@ impl Machine {
             rows.update(&record)?;
             self.board.lease(record, now + lease);
         }
-        claimed.next_due = self.board.next_due();
+        claimed.next_due = self.board.next_due(now);
         Ok(claimed)
     }
 
@@ -155,11 +163,11 @@ impl Machine {
         &mut self,
         rows: &mut impl Rows,
         fence: &Fence,
-        failure: &Failure,
+        ended: &AttemptEnd,
         now: SystemTime,
         not_before: SystemTime,
     ) -> Result<Arc<Execution>, StoreError> {
-        self.release(rows, fence, now, |record| record.retry_later(failure, now, not_before))
+        self.release(rows, fence, now, |record| record.retry_later(ended, now, not_before))
     }
 
     pub(crate) fn cancel(
@@ -231,7 +239,7 @@ impl Machine {
             let ((_, number), tries) = entry.remove_entry();
             let Some(record) = rows.load(number)? else { continue };
             if let Some(url) = record.submission.callback {
-                self.delivering += 1;
+                self.delivering.insert(number);
                 due.callbacks.push(Callback { number, execution: Arc::new(record.execution), url, tries });
             }
         }
@@ -240,7 +248,7 @@ impl Machine {
     }
 
     pub(crate) fn end_callback(&mut self, rows: &mut impl Rows, number: u64) -> Result<(), StoreError> {
-        self.delivering = self.delivering.saturating_sub(1);
+        self.delivering.remove(&number);
         rows.remove_callback(number)
     }
 
@@ -251,7 +259,7 @@ impl Machine {
         tries: u32,
         at: SystemTime,
     ) -> Result<(), StoreError> {
-        self.delivering = self.delivering.saturating_sub(1);
+        self.delivering.remove(&number);
         // It may have expired meanwhile.
         if rows.load(number)?.is_some_and(|record| !record.expired) {
             rows.put_callback(number, tries, at)?;
@@ -276,8 +284,9 @@ impl Machine {
         rows: &mut impl Rows,
         tenant: &TenantId,
         task_id: &TaskId,
+        batch: usize,
     ) -> Result<usize, StoreError> {
-        let gone = rows.forget_task(tenant, task_id)?;
+        let gone = rows.forget_task(tenant, task_id, batch)?;
         Ok(self.count_gone(gone))
     }
 
@@ -301,7 +310,7 @@ impl Machine {
 
     /// How many callbacks are not delivered yet.
     pub(crate) fn callbacks_left(&self) -> usize {
-        self.callbacks.len() + self.delivering
+        self.callbacks.len() + self.delivering.len()
     }
 
     /// Keeps a record that no worker holds, and has it wait or has its end told.

@@ -5,12 +5,12 @@ mod rows;
 
 use super::machine::Machine;
 use super::{
-    Accepted, Admission, CancelFound, Claimed, Depth, DueCallbacks, Expiry, Fence, ListQuery, Store,
-    StoreError,
+    Accepted, Admission, AttemptEnd, CancelFound, Claimed, Depth, DueCallbacks, Expiry, Fence, ListQuery,
+    Store, StoreError,
 };
 use crate::lock::lock;
 use crate::{Execution, Submission, Summary, Task};
-use pilum_types::{ExecutionId, Failure, Outcome, TaskId, TenantId};
+use pilum_types::{ExecutionId, Outcome, TaskId, TenantId};
 use rows::MemoryRows;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -90,11 +90,11 @@ impl Store for MemoryStore {
     async fn retry_later(
         &self,
         fence: &Fence,
-        failure: Failure,
+        ended: AttemptEnd,
         now: SystemTime,
         not_before: SystemTime,
     ) -> Result<Arc<Execution>, StoreError> {
-        self.with(|machine, rows| machine.retry_later(rows, fence, &failure, now, not_before))
+        self.with(|machine, rows| machine.retry_later(rows, fence, &ended, now, not_before))
     }
 
     async fn cancel(
@@ -148,8 +148,13 @@ impl Store for MemoryStore {
         self.with(|machine, rows| machine.expire(rows, expiry, now, batch))
     }
 
-    async fn forget_task(&self, tenant: &TenantId, task_id: &TaskId) -> Result<usize, StoreError> {
-        self.with(|machine, rows| machine.forget_task(rows, tenant, task_id))
+    async fn forget_task(
+        &self,
+        tenant: &TenantId,
+        task_id: &TaskId,
+        batch: usize,
+    ) -> Result<usize, StoreError> {
+        self.with(|machine, rows| machine.forget_task(rows, tenant, task_id, batch))
     }
 
     async fn depth(&self) -> Result<Depth, StoreError> {

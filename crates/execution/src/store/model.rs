@@ -116,7 +116,7 @@ async fn apply(store: &impl Store, op: &Op, leases: &mut BTreeMap<u8, Vec<Lease>
         Op::Retry(id) => {
             if let Some(lease) = latest(id, leases) {
                 let failure = Failure::new(FailureCode::GuestError, "");
-                let _ = store.retry_later(&lease.fence, failure, now, now + LEASE / 2).await;
+                let _ = store.retry_later(&lease.fence, failure.into(), now, now + LEASE / 2).await;
             }
         }
         Op::Cancel(id) => {

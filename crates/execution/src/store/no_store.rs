@@ -2,11 +2,11 @@
 //! without one. It takes in tasks, as every store does.
 
 use super::{
-    Accepted, Admission, CancelFound, Claimed, Depth, DueCallbacks, Expiry, Fence, ListQuery, Store,
-    StoreError,
+    Accepted, Admission, AttemptEnd, CancelFound, Claimed, Depth, DueCallbacks, Expiry, Fence, ListQuery,
+    Store, StoreError,
 };
 use crate::{Execution, Submission, Summary, Task};
-use pilum_types::{ExecutionId, Failure, Outcome, TaskId, TenantId};
+use pilum_types::{ExecutionId, Outcome, TaskId, TenantId};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -43,7 +43,7 @@ impl Store for NoStore {
     async fn retry_later(
         &self,
         _: &Fence,
-        _: Failure,
+        _: AttemptEnd,
         _: SystemTime,
         _: SystemTime,
     ) -> Answer<Arc<Execution>> {
@@ -76,7 +76,7 @@ impl Store for NoStore {
     async fn expire(&self, _: Expiry, _: SystemTime, _: usize) -> Answer<usize> {
         unreachable!("expire")
     }
-    async fn forget_task(&self, _: &TenantId, _: &TaskId) -> Answer<usize> {
+    async fn forget_task(&self, _: &TenantId, _: &TaskId, _: usize) -> Answer<usize> {
         unreachable!("forget_task")
     }
     async fn depth(&self) -> Answer<Depth> {

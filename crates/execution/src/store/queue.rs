@@ -12,7 +12,7 @@ mod turns;
 use lane::Lane;
 use pilum_types::{Priority, TenantId};
 use std::collections::{BTreeSet, HashMap};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use turns::Turns;
 
 /// An execution that waits.
@@ -142,11 +142,12 @@ impl Queue {
     }
 
     /// When there is something to do again, if nothing can be popped now.
-    pub(crate) fn next_due(&self) -> Option<SystemTime> {
-        let first = |set: &BTreeSet<(SystemTime, u64)>| set.first().map(|(at, _)| *at);
+    pub(crate) fn next_due(&self, now: SystemTime) -> Option<SystemTime> {
+        // What is due by now waits for room, not for the time.
+        let delayed = self.delayed.range((now, u64::MAX)..).next().map(|(at, _)| *at);
         // A latest start may still be met at that very moment.
-        let late = first(&self.latest_starts).map(|at| at + std::time::Duration::from_nanos(1));
-        first(&self.delayed).into_iter().chain(late).min()
+        let late = self.latest_starts.first().and_then(|(at, _)| at.checked_add(Duration::from_nanos(1)));
+        delayed.into_iter().chain(late).min()
     }
 
     /// About how many start before this one does; `None` if it does not wait,

@@ -1,10 +1,10 @@
 //! One execution as a store on one machine keeps it, and the rules by which it
 //! changes. The state itself changes by [`pilum_types::State::after`] alone.
 
-use super::{Admission, Fence, LOST_WORKERS_MAX, Lease, StoreError};
+use super::{Admission, AttemptEnd, Fence, LOST_WORKERS_MAX, Lease, StoreError};
 use crate::core::{cancelled, failed};
 use crate::{Attempt, Execution, Submission};
-use pilum_types::{Event, ExecutionId, Failure, FailureCode, Outcome};
+use pilum_types::{Event, ExecutionId, Failure, FailureCode, InstanceId, Outcome};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -98,12 +98,12 @@ impl Record {
     /// Records that the attempt under way failed and another follows.
     pub(crate) fn retry_later(
         &mut self,
-        failure: &Failure,
+        ended: &AttemptEnd,
         now: SystemTime,
         not_before: SystemTime,
     ) -> Result<(), StoreError> {
         self.advance(Event::Requeue)?;
-        self.end_attempt(Some(failure), now);
+        self.end_attempt(Some(&ended.failure), ended.instance.as_ref(), now);
         self.not_before = Some(not_before);
         Ok(())
     }
@@ -117,17 +117,14 @@ impl Record {
         if spent || self.lost_workers >= LOST_WORKERS_MAX {
             self.finish(Arc::new(failed(failure)), now)
         } else {
-            self.retry_later(&failure, now, now)
+            self.retry_later(&failure.into(), now, now)
         }
     }
 
     /// Records the end of the attempt under way, which is the execution's.
     pub(crate) fn finish(&mut self, outcome: Arc<Outcome>, now: SystemTime) -> Result<(), StoreError> {
         self.advance(Execution::end_event(&outcome))?;
-        self.end_attempt(outcome.result.as_ref().err(), now);
-        if let Some(attempt) = self.execution.attempts.last_mut() {
-            attempt.instance.clone_from(&outcome.instance);
-        }
+        self.end_attempt(outcome.result.as_ref().err(), outcome.instance.as_ref(), now);
         self.end(outcome, now);
         Ok(())
     }
@@ -167,10 +164,11 @@ impl Record {
         self.execution.outcome = Some(outcome);
     }
 
-    fn end_attempt(&mut self, failure: Option<&Failure>, now: SystemTime) {
+    fn end_attempt(&mut self, failure: Option<&Failure>, instance: Option<&InstanceId>, now: SystemTime) {
         if let Some(attempt) = self.execution.attempts.last_mut() {
             let took = now.duration_since(attempt.started_at).unwrap_or_default();
             attempt.end(failure, took);
+            attempt.instance = instance.cloned();
         }
     }
 

@@ -16,15 +16,15 @@ mod writer;
 use super::machine::Machine;
 use super::record::Record;
 use super::{
-    Accepted, Admission, CancelFound, Claimed, Depth, DueCallbacks, Expiry, Fence, ListQuery, Store,
-    StoreError,
+    Accepted, Admission, AttemptEnd, CancelFound, Claimed, Depth, DueCallbacks, Expiry, Fence, ListQuery,
+    Store, StoreError,
 };
 use crate::lock::lock;
 use crate::{Clock, Execution, Submission, Summary, Task};
 use anchor::Anchor;
 use begun::{Attempt, Begun};
 use error::failed;
-use pilum_types::{ExecutionId, Failure, Outcome, TaskId, TenantId};
+use pilum_types::{ExecutionId, Outcome, TaskId, TenantId};
 use rows::SqlRows;
 use rusqlite::Connection;
 use std::collections::HashSet;
@@ -94,7 +94,7 @@ pub struct SqliteStore {
     writer: Option<JoinHandle<()>>,
     readers: Arc<Mutex<Vec<Connection>>>,
     /// One for each reader. Never closed.
-    reads: Semaphore,
+    reads: Arc<Semaphore>,
     clock: Clock,
     begun: Begun,
     /// Keeps other processes away for as long as this lives.
@@ -124,6 +124,8 @@ impl SqliteStore {
         // What was written after the last time it was on the disk went with the machine.
         let before = anchor.is_of_this_boot(&connection)?.then_some(before);
         let (machine, bytes) = recover(&connection, &anchor, &clock, before.as_ref())?;
+        // Whom it blames has been blamed.
+        begun.clear().map_err(unusable)?;
         let readers: Result<Vec<_>, _> = (0..READERS).map(|_| schema::open_reader(&path)).collect();
 
         let (jobs, inbox) = mpsc::channel(JOBS_MAX);
@@ -135,21 +137,14 @@ impl SqliteStore {
             changes: AtomicU64::new(0),
             broken: watch::Sender::new(None),
         });
-        let writer = Writer {
-            connection,
-            anchor,
-            clock,
-            shared: Arc::clone(&shared),
-            jobs: inbox,
-            since_checkpoint: 0,
-        };
+        let writer = Writer { connection, anchor, clock, shared: Arc::clone(&shared), jobs: inbox };
         let spawned = std::thread::Builder::new().name("pilum-store".to_owned()).spawn(|| writer.run());
         Ok(Self {
             shared,
             jobs: Some(jobs),
             writer: Some(spawned.map_err(|error| StoreError::Failed(error.to_string()))?),
             readers: Arc::new(Mutex::new(readers?)),
-            reads: Semaphore::new(READERS),
+            reads: Arc::new(Semaphore::new(READERS)),
             clock,
             begun,
             _lock: lock,
@@ -178,13 +173,15 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let _permit = self.reads.acquire().await;
+        // Never closed. Held by the thread, which goes on should its caller go away.
+        let permit = Arc::clone(&self.reads).acquire_owned().await;
         let readers = Arc::clone(&self.readers);
         let reading = tokio::task::spawn_blocking(move || {
             let reader = lock(&readers).pop();
             let Some(reader) = reader else { return Err(StoreError::Failed("no reader is left".to_owned())) };
             let result = work(&reader);
             lock(&readers).push(reader);
+            drop(permit);
             result
         });
         reading.await.unwrap_or_else(|error| Err(StoreError::Failed(error.to_string())))
@@ -317,7 +314,7 @@ impl Store for SqliteStore {
         {
             let machine = lock(&self.shared.machine);
             if !machine.board.is_due(now, limit) {
-                return Ok(Claimed { next_due: machine.board.next_due(), ..Claimed::default() });
+                return Ok(Claimed { next_due: machine.board.next_due(now), ..Claimed::default() });
             }
         }
         self.write(move |machine, rows| machine.claim(rows, now, lease, limit)).await
@@ -350,12 +347,12 @@ impl Store for SqliteStore {
     async fn retry_later(
         &self,
         fence: &Fence,
-        failure: Failure,
+        ended: AttemptEnd,
         now: SystemTime,
         not_before: SystemTime,
     ) -> Result<Arc<Execution>, StoreError> {
         let work = move |machine: &mut Machine, rows: &mut SqlRows<'_>, fence: &Fence| {
-            machine.retry_later(rows, fence, &failure, now, not_before)
+            machine.retry_later(rows, fence, &ended, now, not_before)
         };
         self.release(fence, work).await
     }
@@ -425,9 +422,14 @@ impl Store for SqliteStore {
         self.write(move |machine, rows| machine.expire(rows, expiry, now, batch)).await
     }
 
-    async fn forget_task(&self, tenant: &TenantId, task_id: &TaskId) -> Result<usize, StoreError> {
+    async fn forget_task(
+        &self,
+        tenant: &TenantId,
+        task_id: &TaskId,
+        batch: usize,
+    ) -> Result<usize, StoreError> {
         let (tenant, task_id) = (tenant.clone(), task_id.clone());
-        self.write(move |machine, rows| machine.forget_task(rows, &tenant, &task_id)).await
+        self.write(move |machine, rows| machine.forget_task(rows, &tenant, &task_id, batch)).await
     }
 
     async fn depth(&self) -> Result<Depth, StoreError> {

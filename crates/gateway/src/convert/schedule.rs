@@ -12,6 +12,8 @@ use std::time::{Duration, SystemTime};
 
 /// How far ahead an execution may be put off, so that a slip of units is noticed.
 const NOT_BEFORE_MAX: Duration = Duration::from_secs(366 * 86_400);
+/// How far ahead a deadline may be: beyond it there is none.
+const DEADLINE_MAX: Duration = Duration::from_secs(3_660 * 86_400);
 /// Longest URL of a callback, in bytes: the common bound of a URL.
 const URL_MAX_BYTES: usize = 2_048;
 
@@ -31,6 +33,13 @@ pub(super) fn schedule(
         return Err(Rejection::field("context.not_before", format!("must be at most {days} days ahead")));
     }
     let deadline = time("context.deadline", context.deadline)?;
+    if deadline.is_some_and(|at| at > SystemTime::now() + DEADLINE_MAX) {
+        let days = DEADLINE_MAX.as_secs() / 86_400;
+        return Err(Rejection::field(
+            "context.deadline",
+            format!("must be at most {days} days ahead; leave it out for none"),
+        ));
+    }
     if let (Some(not_before), Some(deadline)) = (not_before, deadline)
         && deadline <= not_before
     {

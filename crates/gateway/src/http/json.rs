@@ -27,6 +27,9 @@ pub(super) struct ExecutionView {
     /// What `result` is: `json` of a typed function; of a command `text`, or
     /// `base64` where its output is no UTF-8.
     result_encoding: Option<&'static str>,
+    /// Whether there is a result that is not shown here for its length.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    result_omitted: bool,
     error_code: Option<&'static str>,
     error_message: Option<String>,
     instance_id: Option<String>,
@@ -71,6 +74,7 @@ pub(super) fn execution(execution: &Execution) -> ExecutionView {
         status: execution.state.as_str(),
         result,
         result_encoding,
+        result_omitted: false,
         error_code: failure.map(|failure| failure.code.as_str()),
         error_message: failure.map(|failure| failure.message.clone()),
         instance_id: outcome.and_then(|outcome| outcome.instance.as_ref()).map(ToString::to_string),
@@ -84,6 +88,14 @@ pub(super) fn execution(execution: &Execution) -> ExecutionView {
         priority: execution.priority.as_str(),
         queue_position: execution.ahead.map(|ahead| ahead + 1),
         dead_letter: execution.is_dead_letter,
+    }
+}
+
+impl ExecutionView {
+    /// The same without its result, and said to be.
+    pub(super) fn without_result(self) -> Self {
+        let result_omitted = !self.result.is_null();
+        Self { result: serde_json::Value::Null, result_encoding: None, result_omitted, ..self }
     }
 }
 

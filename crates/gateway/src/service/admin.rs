@@ -124,6 +124,8 @@ impl<R: Runtime, S: Store> Functions<R, S> {
             ("degraded", "shutting down: no new work is taken")
         } else if at_bound(stats.pending, settings.asynchronous.max_queue_size) {
             ("degraded", "the queue of asynchronous executions is full")
+        } else if stats.store.bytes >= stats.store.max_bytes && stats.store.max_bytes > 0 {
+            ("degraded", "what is kept of asynchronous executions has reached its bound in bytes")
         } else if at_bound(stats.sync_slots_in_use, settings.sync.max_concurrent_requests) {
             ("degraded", "all slots for synchronous calls are taken")
         } else {

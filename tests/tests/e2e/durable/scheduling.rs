@@ -65,6 +65,7 @@ async fn what_is_wrong_with_a_schedule_is_said() {
     let later = || call().mode(Mode::Async);
     check(later().not_before(now + 400 * day), "context.not_before").await;
     check(later().not_before(now + day).deadline(now + day / 2), "context.deadline").await;
+    check(later().deadline(now + 4_000 * day), "context.deadline").await;
     check(later().callback("ftp://example.com"), "context.callback_url").await;
     check(later().callback("http://127.0.0.1:1/"), "context.callback_url").await;
     check(later().callback(format!("https://example.com/{}", "x".repeat(3_000))), "context.callback_url")

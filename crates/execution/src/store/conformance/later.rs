@@ -20,7 +20,7 @@ pub(crate) async fn hands_back_what_has_not_begun(store: &impl Store) {
 
     // After an attempt that did begin, that one stays.
     let of = |id: &str| again.iter().find(|lease| lease.submission.id.as_str() == id).unwrap();
-    store.retry_later(&of("a").fence, failure(FailureCode::HostError), at(9), at(9)).await.unwrap();
+    store.retry_later(&of("a").fence, failure(FailureCode::HostError).into(), at(9), at(9)).await.unwrap();
     let second = claim(store, 10).await;
     store.hand_back(&second.fence, at(11)).await.unwrap();
     let execution = get(store, "a").await;
@@ -64,7 +64,7 @@ pub(crate) async fn ends_what_cannot_be_done_in_time(store: &impl Store) {
     }
     let lease = claim(store, 600).await;
     assert_eq!(lease.submission.id, execution_id("a"), "it can still end in time");
-    store.retry_later(&lease.fence, failure(FailureCode::HostError), at(601), at(700)).await.unwrap();
+    store.retry_later(&lease.fence, failure(FailureCode::HostError).into(), at(601), at(700)).await.unwrap();
     let claimed = store.claim(at(700), LEASE, MANY).await.unwrap();
     assert_eq!((claimed.leases.len(), claimed.changed.len()), (0, 3));
     for (id, attempts) in [("a", 1), ("b", 0), ("c", 0)] {

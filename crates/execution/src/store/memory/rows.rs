@@ -154,11 +154,11 @@ impl Rows for MemoryRows {
         Ok(gone)
     }
 
-    fn forget_task(&mut self, tenant: &TenantId, task_id: &TaskId) -> Result<Gone, StoreError> {
+    fn forget_task(&mut self, tenant: &TenantId, task_id: &TaskId, batch: usize) -> Result<Gone, StoreError> {
         let ids = self.tenants.get(tenant).and_then(|of_tenant| of_tenant.by_task.get(task_id));
         let records = ids.into_iter().flatten().filter_map(|id| self.get(tenant, id));
         let ended = records.filter(|record| record.execution.state.is_terminal());
-        let numbers: Vec<u64> = ended.map(|record| record.number).collect();
+        let numbers: Vec<u64> = ended.take(batch).map(|record| record.number).collect();
         let mut gone = Gone::default();
         for number in numbers {
             if let Some(record) = self.forget(number) {

@@ -61,6 +61,9 @@ impl Lane {
         if self.len == self.places.len() {
             return index;
         }
+        if index + 1 == self.places.len() {
+            return self.len.saturating_sub(1);
+        }
         self.places.iter().take(index).filter(|place| place.is_some()).count()
     }
 

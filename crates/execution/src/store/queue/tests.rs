@@ -30,7 +30,7 @@ fn drain(queue: &mut Queue) -> Vec<u64> {
 fn assert_empty(queue: &Queue) {
     assert_eq!(queue.len(), 0);
     assert!(queue.tenants.is_empty() && queue.delayed.is_empty() && queue.latest_starts.is_empty());
-    assert_eq!((queue.turns.next(), queue.suspects.len(), queue.next_due()), (None, 0, None));
+    assert_eq!((queue.turns.next(), queue.suspects.len(), queue.next_due(at(0))), (None, 0, None));
 }
 
 #[test]
@@ -63,6 +63,35 @@ fn priorities_have_their_shares_and_none_starves() {
         assert!(got.abs_diff(weight as usize) <= 1, "{shares:?}");
     }
     assert_empty(&queue);
+}
+
+/// Even if they come one at a time and their lane is empty after each start.
+#[test]
+fn what_comes_back_at_once_does_not_starve_what_waits() {
+    let mut queue = Queue::default();
+    for number in 0..1_000 {
+        queue.push(waiting(number), at(0));
+        queue.push(Waiting { tenant: tenant("b"), ..waiting(10_000 + number) }, at(0));
+    }
+    let (mut usual, mut other) = (0, 0);
+    for number in 2_000..2_340 {
+        queue.push(Waiting { priority: Priority::Urgent, ..waiting(number) }, at(0));
+        let started = queue.pop(at(0), true).unwrap();
+        usual += u32::from(started.number < 1_000);
+        other += u32::from(started.number >= 10_000);
+    }
+    assert!((150..=190).contains(&other), "the other tenant has its half: {other}");
+    assert!((5..=20).contains(&usual), "and the usual its seventeenth of the rest: {usual}");
+    let mut single = Queue::default();
+    let mut started = [0_u32; 2];
+    for number in 0..100 {
+        single.push(waiting(number), at(0));
+    }
+    for number in 200..300 {
+        single.push(Waiting { tenant: tenant("one-at-a-time"), ..waiting(number) }, at(0));
+        started[usize::from(single.pop(at(0), true).unwrap().number >= 200)] += 1;
+    }
+    assert!(started[0].abs_diff(started[1]) <= 2, "{started:?}");
 }
 
 #[test]
@@ -123,7 +152,7 @@ fn what_may_not_run_yet_holds_up_nobody() {
     let mut queue = Queue::default();
     queue.push(Waiting { not_before: Some(at(10)), ..waiting(1) }, at(0));
     queue.push(Waiting { not_before: Some(at(5)), ..waiting(2) }, at(0));
-    assert_eq!((queue.len(), queue.ahead(1), queue.next_due()), (2, None, Some(at(5))));
+    assert_eq!((queue.len(), queue.ahead(1), queue.next_due(at(0))), (2, None, Some(at(5))));
     queue.push(waiting(3), at(0));
     assert_eq!(queue.pop(at(4), true).unwrap().number, 3);
     assert!(queue.pop(at(4), true).is_none());
@@ -139,7 +168,7 @@ fn what_cannot_end_in_time_is_taken_out() {
         queue.push(Waiting { latest_start: Some(at(number)), ..waiting(number) }, at(0));
     }
     assert!(queue.pop_late(at(1)).is_none(), "it may still start now");
-    assert!(queue.next_due().unwrap() > at(1));
+    assert!(queue.next_due(at(1)).unwrap() > at(1));
     assert_eq!(queue.pop_late(at(2)).unwrap().number, 1);
     assert_eq!(queue.pop(at(2), true).unwrap().number, 2);
     assert_eq!(queue.pop_late(at(9)).unwrap().number, 3);

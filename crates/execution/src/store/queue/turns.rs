@@ -7,8 +7,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
-/// What a turn costs at a share of 1. Large beside every share.
-const STRIDE: u64 = 1 << 32;
+/// What a turn costs at a share of 1. Large beside every share; passes last for
+/// 10^13 turns.
+const STRIDE: u64 = 1 << 20;
 
 /// The turns of those who wait.
 #[derive(Debug)]
@@ -17,6 +18,9 @@ pub(super) struct Turns<K> {
     waiting: BTreeSet<(u64, u64, K)>,
     /// The pass and the rank of each of them.
     passes: HashMap<K, (u64, u64)>,
+    /// The pass of those who left before their turns were made up for: who leaves
+    /// and comes back at once gains nothing by it.
+    left: HashMap<K, u64>,
     /// The pass of the latest turn. Who comes starts from here, whatever was
     /// saved up in absence.
     now: u64,
@@ -29,14 +33,18 @@ impl<K: Clone + Eq + Hash + Ord> Turns<K> {
         if self.passes.contains_key(key) {
             return;
         }
-        self.passes.insert(key.clone(), (self.now, rank));
-        self.waiting.insert((self.now, rank, key.clone()));
+        let pass = self.left.remove(key).unwrap_or(0).max(self.now);
+        self.passes.insert(key.clone(), (pass, rank));
+        self.waiting.insert((pass, rank, key.clone()));
     }
 
     /// Has `key` wait no longer.
     pub(super) fn leave(&mut self, key: &K) {
         if let Some((pass, rank)) = self.passes.remove(key) {
             self.waiting.remove(&(pass, rank, key.clone()));
+            if pass > self.now {
+                self.left.insert(key.clone(), pass);
+            }
         }
     }
 
@@ -49,7 +57,11 @@ impl<K: Clone + Eq + Hash + Ord> Turns<K> {
     pub(super) fn charge(&mut self, key: &K, share: u32) {
         let Some((pass, rank)) = self.passes.get_mut(key) else { return };
         self.waiting.remove(&(*pass, *rank, key.clone()));
-        self.now = self.now.max(*pass);
+        if *pass > self.now {
+            self.now = *pass;
+            let now = self.now;
+            self.left.retain(|_, pass| *pass > now);
+        }
         *pass += STRIDE / u64::from(share.max(1));
         self.waiting.insert((*pass, *rank, key.clone()));
     }
@@ -57,6 +69,6 @@ impl<K: Clone + Eq + Hash + Ord> Turns<K> {
 
 impl<K> Default for Turns<K> {
     fn default() -> Self {
-        Self { waiting: BTreeSet::new(), passes: HashMap::new(), now: 0 }
+        Self { waiting: BTreeSet::new(), passes: HashMap::new(), left: HashMap::new(), now: 0 }
     }
 }

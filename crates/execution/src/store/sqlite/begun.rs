@@ -50,10 +50,13 @@ impl Begun {
             (word(number), word(token))
         });
         let begun = begun.collect();
-        if bytes.len() < FIRST_BYTES {
-            file.write_all_at(&[0; FIRST_BYTES], 0)?;
-        }
         Ok((Self { file, slots: Mutex::default() }, begun))
+    }
+
+    /// Forgets what is written, and takes its first room on the disk.
+    pub(super) fn clear(&self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.write_all_at(&[0; FIRST_BYTES], 0)
     }
 
     /// Writes that an attempt begins.
@@ -104,5 +107,8 @@ mod tests {
         assert!(before.contains(&(20_000, 1)) && before.contains(&(10_000, 7)), "{}", before.len());
         assert!(!before.contains(&(3, 7)), "its place was taken");
         assert!(!before.contains(&(1, 8)));
+        let (begun, _) = Begun::open(&path).unwrap();
+        begun.clear().unwrap();
+        assert!(Begun::open(&path).unwrap().1.iter().all(|attempt| *attempt == (0, 0)));
     }
 }

@@ -227,8 +227,8 @@ impl Rows for SqlRows<'_> {
              ORDER BY completed_at LIMIT ?3"
         );
         let dead = format!(
-            "SELECT number, {is_kept} FROM executions INDEXED BY executions_dead \
-             WHERE dead_letter = 1 AND completed_at < ?1 LIMIT ?3"
+            "SELECT number, {is_kept} FROM executions INDEXED BY executions_dead_ended \
+             WHERE dead_letter = 1 AND completed_at < ?1 ORDER BY completed_at LIMIT ?3"
         );
         let ids = "SELECT number, 0 FROM executions INDEXED BY executions_expired \
              WHERE expired = 1 AND accepted_at <= ?1 ORDER BY accepted_at LIMIT ?2";
@@ -251,10 +251,11 @@ impl Rows for SqlRows<'_> {
         Ok(Gone { executions, dead_letters })
     }
 
-    fn forget_task(&mut self, tenant: &TenantId, task_id: &TaskId) -> Result<Gone, StoreError> {
+    fn forget_task(&mut self, tenant: &TenantId, task_id: &TaskId, batch: usize) -> Result<Gone, StoreError> {
         let sql = "SELECT number, dead_letter FROM executions WHERE tenant = ?1 AND task_id = ?2 AND state >= 2 \
-            AND expired = 0";
-        let over = self.numbers(sql, params![tenant.as_str(), task_id.as_str()])?;
+            AND expired = 0 LIMIT ?3";
+        let batch = i64::try_from(batch).unwrap_or(i64::MAX);
+        let over = self.numbers(sql, params![tenant.as_str(), task_id.as_str(), batch])?;
         let dead_letters = over.iter().filter(|(_, is_dead)| *is_dead).count();
         let numbers: Vec<u64> = over.into_iter().map(|(number, _)| number).collect();
         self.delete(&numbers)?;
@@ -284,7 +285,7 @@ pub(super) fn list(
 ) -> Result<Vec<Summary>, StoreError> {
     let is_active = query.state.is_some_and(|state| !state.is_terminal());
     // What waits or runs is little beside what has ended.
-    let index = if is_active && query.task_id.is_none() { "INDEXED BY executions_active" } else { "" };
+    let index = if is_active { "INDEXED BY executions_active" } else { "" };
     let mut sql = format!(
         "SELECT id, task_id, function, priority, state, accepted_at, started_at, completed_at, \
          attempts_begun, error_code, error_message, peak_memory_bytes, dead_letter FROM executions {index} \

@@ -59,6 +59,7 @@ const MIGRATIONS: [&str; 1] = [r"
     CREATE INDEX executions_ended ON executions (completed_at)
         WHERE completed_at IS NOT NULL AND dead_letter = 0 AND expired = 0;
     CREATE INDEX executions_dead ON executions (tenant, id) WHERE dead_letter = 1;
+    CREATE INDEX executions_dead_ended ON executions (completed_at) WHERE dead_letter = 1;
     CREATE INDEX executions_expired ON executions (accepted_at) WHERE expired = 1;
 
     -- Outcomes that would make their rows slow to walk over.

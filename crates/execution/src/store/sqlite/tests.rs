@@ -5,7 +5,7 @@ use crate::store::conformance::conformance;
 use crate::store::model;
 use crate::{ArtifactLabels, TaskSpec};
 use pilum_types::{
-    ArtifactSource, Digest, FailureCode, LogLine, LogStream, Output, Receipt, State, TaskName, Value,
+    ArtifactSource, Digest, Failure, FailureCode, LogLine, LogStream, Output, Receipt, State, TaskName, Value,
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -200,6 +200,18 @@ async fn nothing_is_accepted_beyond_the_bound_in_bytes() {
     let expiry = Expiry { ended_before: model::at(3), dead_before: model::at(3) };
     store.expire(expiry, model::at(1_000_000), 100).await.unwrap();
     accept(&store, "again").await;
+}
+
+#[tokio::test]
+async fn the_log_stays_small_however_large_the_changes() {
+    let store = Temporary::new();
+    for i in 0..64 {
+        let mut submission = model::submission(&format!("e{i}"));
+        submission.environment = [("K".to_owned(), "x".repeat(1 << 20))].into();
+        store.accept(submission, ADMISSION, store.clock().now()).await.unwrap();
+    }
+    let log = std::fs::metadata(store.directory.path().join("executions.db-wal")).unwrap().len();
+    assert!(log < 32 << 20, "{log} bytes of log for 64 MiB of changes");
 }
 
 #[tokio::test]

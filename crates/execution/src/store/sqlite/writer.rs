@@ -25,16 +25,17 @@ const GROUP_MAX: usize = 512;
 const GROUP_TIME: Duration = Duration::from_millis(2);
 /// Changes that wait for the writer; those who bring more wait to hand them in.
 pub(super) const JOBS_MAX: usize = 4096;
-/// Changes after which the log is brought into the file: some 10 MiB of it.
-const CHECKPOINT_EVERY: u64 = 8192;
+/// Pages of the log after which it is brought into the file: 16 MiB.
+const CHECKPOINT_PAGES: i64 = 4096;
 /// How long a lease lasts anew whose end was forgotten with a group that failed.
 const LEASE_ANEW: Duration = Duration::from_secs(30);
 
 /// What the writer and its callers share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// Held by the writer for each change, and by those who ask for the depth or
-    /// a place in the queue; never while the disk is waited for.
+    /// Held by the writer while it makes one change, which reads and writes the
+    /// file's pages but does not wait for a sync, and by those who ask for the
+    /// depth or a place in the queue.
     pub(super) machine: Mutex<Machine>,
     pub(super) bytes: AtomicU64,
     pub(super) max_bytes: u64,
@@ -104,7 +105,6 @@ pub(super) struct Writer {
     pub(super) clock: Clock,
     pub(super) shared: Arc<Shared>,
     pub(super) jobs: mpsc::Receiver<Box<dyn Job>>,
-    pub(super) since_checkpoint: u64,
 }
 
 impl Writer {
@@ -118,7 +118,7 @@ impl Writer {
                 // Those that wait hear of it as the channel closes.
                 return;
             }
-            if self.since_checkpoint >= CHECKPOINT_EVERY {
+            if self.log_pages() >= CHECKPOINT_PAGES {
                 self.checkpoint("PASSIVE");
             }
         }
@@ -166,7 +166,6 @@ impl Writer {
         shared.bytes.store(used, Ordering::Relaxed);
         shared.commits.fetch_add(1, Ordering::Relaxed);
         shared.changes.fetch_add(done.len() as u64, Ordering::Relaxed);
-        self.since_checkpoint += done.len() as u64;
         Ok(())
     }
 
@@ -186,16 +185,30 @@ impl Writer {
             Ok(())
         });
         match loaded {
-            Ok(machine) => *lock(&self.shared.machine) = machine,
+            Ok(mut machine) => {
+                let mut old = lock(&self.shared.machine);
+                // What is being delivered is answered for by who does it.
+                machine.delivering = std::mem::take(&mut old.delivering);
+                let delivering = &machine.delivering;
+                machine.callbacks.retain(|(_, number), _| !delivering.contains(number));
+                machine.number = machine.number.max(old.number);
+                *old = machine;
+            }
             Err(error) => {
                 self.shared.broken.send_replace(Some(format!("a failed change cannot be undone: {error}")));
             }
         }
     }
 
+    /// Pages in the log that are not in the file yet.
+    fn log_pages(&self) -> i64 {
+        let pages = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?);
+        let asked = self.connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)");
+        asked.and_then(|mut statement| statement.query_row([], pages)).unwrap_or(0)
+    }
+
     /// Brings the log into the file.
     fn checkpoint(&mut self, mode: &str) {
-        self.since_checkpoint = 0;
         let sql = format!("PRAGMA wal_checkpoint({mode})");
         let done = self.connection.query_row(&sql, [], |_| Ok(()));
         if let Err(error) = done {
