@@ -3,7 +3,7 @@
 use crate::core::Core;
 use crate::sync_run::SyncRun;
 use crate::task_entry::TaskEntry;
-use crate::{CancelFound, Cancelled, Deleted, ListQuery, Refusal, Runtime, Store, StoreError};
+use crate::{CancelFound, Cancelled, Deleted, ListQuery, Refusal, Runtime, Store};
 use futures::StreamExt as _;
 use pilum_types::{ExecutionId, State, TaskId, TenantId};
 use std::sync::Arc;
@@ -67,7 +67,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         let mut cleaned_executions = 0;
         if cleanup_executions {
             cleaned_executions += self.ledger.forget_task(tenant, id);
-            cleaned_executions += in_batches(async || self.store.forget_task(tenant, id, PAGE).await).await?;
+            cleaned_executions += self.forget_ended(tenant, id).await?;
             self.finished.clear();
         }
         Ok(Deleted::Done { cleaned_executions })
@@ -137,6 +137,18 @@ impl<R: Runtime, S: Store> Core<R, S> {
         Ok(())
     }
 
+    /// Forgets a task's executions that have ended, batch after batch.
+    async fn forget_ended(&self, tenant: &TenantId, id: &TaskId) -> Result<usize, Refusal> {
+        let mut forgotten = 0;
+        loop {
+            let batch = self.store.forget_task(tenant, id, PAGE).await?;
+            forgotten += batch;
+            if batch < PAGE {
+                return Ok(forgotten);
+            }
+        }
+    }
+
     fn running_sync(&self, entry: &TaskEntry<R::Prepared>) -> Vec<Arc<SyncRun>> {
         let task = &entry.task;
         self.ledger.running(|run| run.key.tenant == task.tenant && run.task_id == task.id)
@@ -162,18 +174,6 @@ impl<R: Runtime, S: Store> Core<R, S> {
             }
         }
         Ok(ids)
-    }
-}
-
-/// Batch after batch until one is not full; returns how many there were in all.
-async fn in_batches(mut forget: impl AsyncFnMut() -> Result<usize, StoreError>) -> Result<usize, StoreError> {
-    let mut all = 0;
-    loop {
-        let batch = forget().await?;
-        all += batch;
-        if batch < PAGE {
-            return Ok(all);
-        }
     }
 }
 
