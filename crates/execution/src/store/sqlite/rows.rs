@@ -13,9 +13,10 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Outcomes longer than this, in bytes, are kept outside of their rows, so that
-/// listings and expiry need not walk over them.
-const OUTCOME_IN_ROW_MAX: usize = 16 << 10;
+/// Submissions and outcomes longer than this, in bytes, are kept outside of their
+/// rows: listings and expiry need not walk over them, and a change of the row
+/// need not write them again.
+const IN_ROW_MAX: usize = 16 << 10;
 
 /// Every column of a record, in the order in which [`read_record`] takes them.
 const COLUMNS: &str = "number, tenant, id, task_id, function, state, accepted_at, started_at, completed_at, \
@@ -57,7 +58,7 @@ impl SqlRows<'_> {
         let mut statement = self.connection.prepare(&sql).map_err(failed)?;
         let mut rows = statement.query([]).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
-            each(read_record(row)?)?;
+            each(read_record(self.connection, row)?)?;
         }
         Ok(())
     }
@@ -111,6 +112,7 @@ impl SqlRows<'_> {
     fn delete(&mut self, numbers: &[u64]) -> Result<(), StoreError> {
         for number in numbers {
             let number = *number as i64;
+            self.change("DELETE FROM submissions WHERE number = ?1", [number])?;
             self.change("DELETE FROM outcomes WHERE number = ?1", [number])?;
             self.change("DELETE FROM callbacks WHERE number = ?1", [number])?;
             self.change("DELETE FROM executions WHERE number = ?1", [number])?;
@@ -138,7 +140,7 @@ impl Rows for SqlRows<'_> {
 
     fn insert(&mut self, record: &Record) -> Result<(), StoreError> {
         let submission = &record.submission;
-        let blob = stored::write_submission(submission)?;
+        let (in_row, apart) = placed(stored::write_submission(submission)?);
         let sql = "INSERT INTO executions (number, tenant, id, task_id, function, state, priority, accepted_at, \
             not_before, latest_start, brought, submission) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8, ?9, ?10, ?11)";
         let params = params![
@@ -152,9 +154,14 @@ impl Rows for SqlRows<'_> {
             record.not_before.map(nanos),
             record.latest_start.map(nanos),
             record.brought,
-            blob,
+            in_row,
         ];
-        self.change(sql, params).map(drop)
+        self.change(sql, params)?;
+        if let Some(blob) = apart {
+            let sql = "INSERT INTO submissions (number, submission) VALUES (?1, ?2)";
+            self.change(sql, params![record.number as i64, blob])?;
+        }
+        Ok(())
     }
 
     fn update(&mut self, record: &Record) -> Result<(), StoreError> {
@@ -178,8 +185,7 @@ impl Rows for SqlRows<'_> {
             return self.change(sql, params).map(drop);
         };
         let blob = stored::write_outcome(outcome)?;
-        let (in_row, apart) =
-            if blob.len() > OUTCOME_IN_ROW_MAX { (None, Some(blob)) } else { (Some(blob), None) };
+        let (in_row, apart) = placed(blob);
         let failure = execution.failure();
         let sql = "UPDATE executions SET state = ?2, started_at = ?3, completed_at = ?4, not_before = NULL, \
             attempts_begun = ?5, lost_workers = ?6, dead_letter = ?7, redriven_as = ?8, error_code = ?9, \
@@ -338,25 +344,41 @@ fn record(connection: &Connection, sql: &str, params: impl Params) -> Result<Opt
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;
     let mut rows = statement.query(params).map_err(failed)?;
     let Some(row) = rows.next().map_err(failed)? else { return Ok(None) };
-    let mut record = read_record(row)?;
+    let mut record = read_record(connection, row)?;
     let is_apart =
         record.execution.state.is_terminal() && record.execution.outcome.is_none() && !record.expired;
     if is_apart {
-        let sql = "SELECT outcome FROM outcomes WHERE number = ?1";
-        let read = |row: &Row<'_>| row.get::<_, Vec<u8>>(0);
-        let mut statement = connection.prepare_cached(sql).map_err(failed)?;
-        let blob = statement.query_row([record.number as i64], read).optional().map_err(failed)?;
+        let blob = apart(connection, "SELECT outcome FROM outcomes WHERE number = ?1", record.number)?;
         record.execution.outcome = blob.as_deref().map(stored::read_outcome).transpose()?.map(Arc::new);
     }
     Ok(Some(record))
 }
 
-fn read_record(row: &Row<'_>) -> Result<Record, StoreError> {
+/// A blob that is kept outside of its row.
+fn apart(connection: &Connection, sql: &str, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    statement.query_row([number as i64], |row| row.get(0)).optional().map_err(failed)
+}
+
+/// A blob in its row, or apart from it.
+fn placed(blob: Vec<u8>) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
+    if blob.len() > IN_ROW_MAX { (None, Some(blob)) } else { (Some(blob), None) }
+}
+
+fn read_record(connection: &Connection, row: &Row<'_>) -> Result<Record, StoreError> {
     let id = ExecutionId::parse(text(row, 2)?).map_err(|error| unreadable(&error))?;
     let tenant = TenantId::parse(text(row, 1)?).map_err(|error| unreadable(&error))?;
     let task_id = TaskId::parse(text(row, 3)?).map_err(|error| unreadable(&error))?;
     let function = FunctionName::parse(text(row, 4)?).map_err(|error| unreadable(&error))?;
-    let submission = stored::read_submission(blob(row, 16)?, (tenant, id, task_id, function))?;
+    let names = (tenant, id, task_id, function);
+    let submission = match optional_blob(row, 16)? {
+        Some(blob) => stored::read_submission(blob, names)?,
+        None => {
+            let sql = "SELECT submission FROM submissions WHERE number = ?1";
+            let blob = apart(connection, sql, number(row, 0).map_err(failed)?)?;
+            stored::read_submission(&blob.ok_or_else(|| unreadable(&"a submission is gone"))?, names)?
+        }
+    };
     let accepted_at = time(get(row, 6)?);
     let attempts = optional_blob(row, 17)?.map(stored::read_attempts).transpose()?;
     let redriven_as: Option<String> = get(row, 15)?;

@@ -48,9 +48,9 @@ const MIGRATIONS: [&str; 1] = [r"
         error_code TEXT,
         error_message TEXT,
         peak_memory_bytes INTEGER NOT NULL DEFAULT 0,
-        submission BLOB NOT NULL,
+        -- Both NULL where they are in the tables of the large ones.
+        submission BLOB,
         attempts BLOB,
-        -- NULL where it is in the table of the large ones.
         outcome BLOB
     );
     CREATE UNIQUE INDEX executions_by_id ON executions (tenant, id);
@@ -62,7 +62,12 @@ const MIGRATIONS: [&str; 1] = [r"
     CREATE INDEX executions_dead_ended ON executions (completed_at) WHERE dead_letter = 1;
     CREATE INDEX executions_expired ON executions (accepted_at) WHERE expired = 1;
 
-    -- Outcomes that would make their rows slow to walk over.
+    -- Submissions and outcomes that would make their rows slow to change and to
+    -- walk over.
+    CREATE TABLE submissions (
+        number INTEGER PRIMARY KEY,
+        submission BLOB NOT NULL
+    );
     CREATE TABLE outcomes (
         number INTEGER PRIMARY KEY,
         outcome BLOB NOT NULL
