@@ -1,9 +1,9 @@
 //! What the doors and the workers share.
 
 use crate::alarm::Alarm;
-use crate::dispatch::Gauge;
 use crate::estimate::{self, Mean};
 use crate::finished::Finished;
+use crate::gauge::Gauge;
 use crate::handle::Handles;
 use crate::janitor::SWEEP_EVERY;
 use crate::ledger::Ledger;

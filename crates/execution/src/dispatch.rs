@@ -4,7 +4,6 @@ use crate::core::{Core, unwinding};
 use crate::worker::LEASE;
 use crate::{Claimed, Runtime, Store};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -84,33 +83,6 @@ impl<R: Runtime, S: Store> Core<R, S> {
         let ahead = usize::try_from(per_claim).unwrap_or(AHEAD_MAX).min(AHEAD_MAX);
         let room = (runners + ahead).saturating_sub(self.active.count());
         room.min((runners + AHEAD_MAX).saturating_sub(self.held.count()))
-    }
-}
-
-/// Counts what is under way.
-#[derive(Debug, Default)]
-pub(crate) struct Gauge(Arc<std::sync::atomic::AtomicUsize>);
-
-/// One of a [`Gauge`], counted until dropped.
-#[derive(Debug)]
-pub(crate) struct Counted(Arc<std::sync::atomic::AtomicUsize>);
-
-impl Gauge {
-    /// Counts one more.
-    pub(crate) fn take(&self) -> Counted {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Counted(Arc::clone(&self.0))
-    }
-
-    /// How many there are.
-    pub(crate) fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -50,6 +50,7 @@ mod clock;
 mod error;
 mod estimate;
 mod failpoint;
+mod gauge;
 mod handle;
 mod ids;
 mod lock;

@@ -1,7 +1,8 @@
 //! One accepted execution, from its claim to what is written down of it.
 
 use crate::core::{Core, cancelled, failed, unwinding};
-use crate::dispatch::{Counted, STORE_PAUSE};
+use crate::dispatch::STORE_PAUSE;
+use crate::gauge::Counted;
 use crate::task_entry::TaskEntry;
 use crate::watch::LineTap;
 use crate::{
