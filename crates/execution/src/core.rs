@@ -17,6 +17,7 @@ use pilum_types::{CallLimits, Failure, FailureCode, FunctionName, Outcome, Recei
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
 use tokio::time::Instant;
@@ -45,6 +46,10 @@ pub(crate) struct Core<R: Runtime, S> {
     pub(crate) mean: Mean,
     /// How long the store takes to give out work.
     pub(crate) claims: Mean,
+    /// The run time of asynchronous attempts.
+    pub(crate) attempts: Mean,
+    /// When the latest of them freed its runner: nanoseconds of uptime.
+    pub(crate) freed: AtomicU64,
     /// Stops asynchronous runs.
     pub(crate) handles: Handles,
     /// Held by a call while it has the store keep a new task and is admitted, so
@@ -99,6 +104,8 @@ impl<R: Runtime, S: Store> Core<R, S> {
             calls: Calls::default(),
             mean: Mean::default(),
             claims: Mean::default(),
+            attempts: Mean::default(),
+            freed: AtomicU64::new(0),
             handles: Handles::default(),
             keeping: tokio::sync::Mutex::default(),
             runners: Semaphore::new(runners),

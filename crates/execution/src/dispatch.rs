@@ -4,6 +4,7 @@ use crate::core::{Core, unwinding};
 use crate::worker::LEASE;
 use crate::{Claimed, Runtime, Store};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -74,11 +75,26 @@ impl<R: Runtime, S: Store> Core<R, S> {
         true
     }
 
+    /// Notes that a run which took so long has freed its runner.
+    pub(crate) fn runner_freed(&self, took: Duration) {
+        self.attempts.record(took);
+        let now = u64::try_from(self.clock.uptime().as_nanos()).unwrap_or(u64::MAX);
+        self.freed.store(now, Ordering::Relaxed);
+    }
+
+    /// Whether runners come free about as often as work is claimed. Where all run
+    /// something long, what is claimed ahead would only seem to run.
+    fn runners_come_free(&self, claim: Duration) -> bool {
+        let freed = Duration::from_nanos(self.freed.load(Ordering::Relaxed));
+        self.clock.uptime().saturating_sub(freed) <= claim.saturating_mul(2)
+    }
+
     /// How many executions may be claimed now. As many as can run; and where
     /// runs are shorter than claims, so many more that the runners do not wait.
     fn room(&self) -> usize {
         let runners = self.settings.asynchronous.max_concurrent_executions;
-        let (claim, run) = (self.claims.get().unwrap_or_default(), self.mean.get().unwrap_or(Duration::MAX));
+        let claim = self.claims.get().unwrap_or_default();
+        let run = self.attempts.get().filter(|_| self.runners_come_free(claim)).unwrap_or(Duration::MAX);
         let per_claim = runners as u128 * claim.as_nanos() * 2 / run.as_nanos().max(1);
         let ahead = usize::try_from(per_claim).unwrap_or(AHEAD_MAX).min(AHEAD_MAX);
         let room = (runners + ahead).saturating_sub(self.active.count());

@@ -78,6 +78,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
                 if let Some(entry) = &entry {
                     self.learn(entry, &lease.submission.function, began.elapsed());
                 }
+                self.runner_freed(began.elapsed());
                 failpoint::reach("run.after");
                 End::Ran(ran.unwrap_or_else(|_panic| Ran::in_vain("the host failed", true)))
             };
