@@ -12,17 +12,14 @@ use tokio::sync::MutexGuard;
 pub(crate) struct Kept<'a>(MutexGuard<'a, ()>);
 
 impl<R: Runtime, S: Store> Core<R, S> {
-    /// Has the store keep the task of a call that would register it; `None` for
-    /// a task that is registered. Should the call be dropped from now on, the
+    /// Has the store keep the task of a call that would register it; `None` if
+    /// another call has registered it meanwhile. Should the call be dropped from now on, the
     /// task is registered: the store may have done it though nobody heard the
     /// answer.
     pub(crate) async fn keep(
         &self,
         reservation: &mut Reservation<'_, R::Prepared>,
     ) -> Result<Option<Kept<'_>>, Refusal> {
-        if !reservation.is_new() {
-            return Ok(None);
-        }
         let kept = Kept(self.keeping.lock().await);
         if reservation.entry.is_registered() {
             return Ok(None);

@@ -79,7 +79,8 @@ impl Machine {
             && let Some(known) = rows.find(&submission.tenant, &submission.id)?
         {
             return Ok(if known.submission == submission {
-                Accepted::Existing(Box::new(known.execution))
+                let ahead = self.board.queue.ahead(known.number);
+                Accepted::Existing(Box::new(Execution { ahead, ..known.execution }))
             } else {
                 Accepted::Conflict
             });
