@@ -1,3 +1,3 @@
 module functions
 
-go 1.24
+go 1.22
