@@ -23,6 +23,7 @@ build: ## Build the host and its tests (dev profile)
 
 guests: ## Build the example functions into guest-examples/out
 	guest-examples/build.sh
+	guest-examples/languages.sh
 
 demo: build guests ## Start a host and call real functions over gRPC: sync, async, cancel, failures
 	python3 tests/demo.py $(PILUM)

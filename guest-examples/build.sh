@@ -244,4 +244,4 @@ build_componentize
 write_outputs
 write_dataset
 echo "$toolchain" >"$chosen"
-say "$(find out -name '*.wasm' | wc -l) guests in guest-examples/out"
+say "$(find out -maxdepth 1 -name '*.wasm' | wc -l) guests in guest-examples/out"
