@@ -201,7 +201,7 @@ is_fresh() {
     stamp=$builds/$1.stamp
     [ -f "$stamp" ] && [ -f "$out/$1.wasm" ] && ! [ "$componentize" -nt "$stamp" ] &&
         [ -z "$(find "languages/$1" \( -name target -o -name node_modules -o -name __pycache__ \) -prune \
-            -o -type f ! -name functions.wasm -newer "$stamp" -print)" ]
+            -o -type f ! -name functions.wasm ! -name README.md -newer "$stamp" -print)" ]
 }
 
 # The layer in a module's head tells a component; wit-bindgen leaves a description
