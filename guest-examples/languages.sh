@@ -178,14 +178,14 @@ clean_environment() {
     export npm_config_audit=false npm_config_fund=false npm_config_prefer_offline=true
     export npm_config_update_notifier=false
     export PATH="$tools/bin:$PATH"
+    rm -f "$tools/bin/cargo"
     if [ "$(cat target/.guest-toolchain 2>/dev/null)" = debian ]; then use_debian_rust; fi
 }
 
-# What build.sh does by arguments, which a template's command does not have.
+# What build.sh does by arguments, which a template's command does not have. Of
+# several linkers the newest: an old one may not read what the compiler writes.
 use_debian_rust() {
-    for wasm_ld in /usr/bin/wasm-ld-[0-9]* /usr/bin/wasm-ld; do
-        if [ -x "$wasm_ld" ]; then CARGO_TARGET_WASM32_WASIP1_LINKER=$wasm_ld; fi
-    done
+    CARGO_TARGET_WASM32_WASIP1_LINKER=$(find /usr/bin -name 'wasm-ld*' | sort -V | tail -n 1)
     ln -sfn /usr/bin/cargo "$tools/bin/cargo"
     export CARGO_TARGET_WASM32_WASIP1_LINKER RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1
     export CARGO_UNSTABLE_BUILD_STD=std,panic_abort
