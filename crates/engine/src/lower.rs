@@ -207,7 +207,10 @@ impl Lowering {
                 "NaN" => Ok(f64::NAN),
                 "Infinity" => Ok(f64::INFINITY),
                 "-Infinity" => Ok(f64::NEG_INFINITY),
-                _ => Err(self.wrong(name, value)),
+                other => match large_whole_number(other) {
+                    Some(integer) => Ok(integer as f64),
+                    None => Err(self.wrong(name, value)),
+                },
             },
             Value::Null | Value::Bool(_) | Value::Bytes(_) | Value::List(_) | Value::Object(_) => {
                 Err(self.wrong(name, value))
@@ -262,7 +265,10 @@ impl Lowering {
         let value = match value {
             Value::Object(mut fields) if matches!(ty, Type::Option(_)) => match fields.pop() {
                 Some((name, inner)) if name == "some" && fields.is_empty() => inner,
-                _ => return Err(self.error("expected null or {\"some\": …}".to_owned())),
+                _ => {
+                    let reason = "expected null or {\"some\": …}, got another object";
+                    return Err(self.error(reason.to_owned()));
+                }
             },
             other => other,
         };
@@ -423,6 +429,14 @@ impl Lowering {
     fn error(&self, reason: String) -> BindError {
         BindError::Parameter { path: self.path.clone(), reason }
     }
+}
+
+/// A whole number that no float holds exactly. It travels as text wherever it
+/// stands inside another value, also on its way to a float, where it is rounded.
+fn large_whole_number(text: &str) -> Option<i128> {
+    let integer: i128 = text.parse().ok()?;
+    let travels = (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&integer);
+    (travels && integer.unsigned_abs() > 1 << 53).then_some(integer)
 }
 
 /// The beginning of a text that may be long, for an error message.
