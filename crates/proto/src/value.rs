@@ -35,4 +35,6 @@ pub const ACCEPTED: [&str; 12] = [
 const TYPE_URL_PREFIX: &str = "type.googleapis.com/google.protobuf.";
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -5,4 +5,5 @@
 mod limits;
 mod ready;
 mod rig;
+mod roundtrip;
 mod values;
