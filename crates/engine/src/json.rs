@@ -5,12 +5,24 @@ use base64::engine::general_purpose::STANDARD;
 use pilum_types::Value;
 use serde_json::Number;
 
+/// How many lists and objects may stand inside each other: some more than a
+/// caller can send, and fewer than readers of JSON commonly take.
+const DEPTH_MAX: usize = 100;
+
 /// `value` as JSON.
 ///
 /// # Errors
-/// JSON has no NaN and no infinities.
+/// JSON has no NaN and no infinities, and what nests too deep is not read.
 pub(crate) fn of(value: Value) -> Result<serde_json::Value, String> {
+    at_depth(value, 0)
+}
+
+fn at_depth(value: Value, depth: usize) -> Result<serde_json::Value, String> {
     use serde_json::Value as Json;
+    let deeper = || match depth < DEPTH_MAX {
+        true => Ok(depth + 1),
+        false => Err(format!("nests more than {DEPTH_MAX} lists and objects")),
+    };
     #[expect(clippy::cast_possible_truncation, reason = "integral and within ±2^53, so exact")]
     Ok(match value {
         Value::Null => Json::Null,
@@ -28,13 +40,15 @@ pub(crate) fn of(value: Value) -> Result<serde_json::Value, String> {
         },
         Value::String(text) => Json::String(text),
         Value::Bytes(bytes) => Json::String(STANDARD.encode(bytes)),
-        Value::List(items) => Json::Array(items.into_iter().map(of).collect::<Result<_, _>>()?),
-        Value::Object(fields) => Json::Object(
-            fields
-                .into_iter()
-                .map(|(name, field)| of(field).map(|field| (name, field)))
-                .collect::<Result<_, _>>()?,
-        ),
+        Value::List(items) => {
+            let depth = deeper()?;
+            Json::Array(items.into_iter().map(|item| at_depth(item, depth)).collect::<Result<_, _>>()?)
+        }
+        Value::Object(fields) => {
+            let depth = deeper()?;
+            let field = |(name, field)| at_depth(field, depth).map(|field| (name, field));
+            Json::Object(fields.into_iter().map(field).collect::<Result<_, _>>()?)
+        }
     })
 }
 

@@ -4,6 +4,7 @@
 
 mod limits;
 mod ready;
+mod refused;
 mod rig;
 mod roundtrip;
 mod values;

@@ -70,6 +70,11 @@ fn what_is_no_value() {
     let malformed = "holds bytes that are no google.protobuf.StringValue, or that nest too deep";
     check("t/google.protobuf.StringValue", b"\xff", malformed);
     check("t/google.protobuf.StringValue", b"\x0a\x01\xff", malformed);
+    // Text that is no UTF-8, as a Value's own, as a field's name and as a field.
+    let malformed = "holds bytes that are no google.protobuf.Value, or that nest too deep";
+    check("t/google.protobuf.Value", b"\x1a\x01\xff", malformed);
+    check("t/google.protobuf.Value", b"\x2a\x09\x0a\x07\x0a\x01\xff\x12\x02\x08\x00", malformed);
+    check("t/google.protobuf.Value", b"\x2a\x0a\x0a\x08\x0a\x01k\x12\x03\x1a\x01\xff", malformed);
     check(
         "t/google.protobuf.Value",
         b"",
