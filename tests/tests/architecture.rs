@@ -82,6 +82,42 @@ fn every_crate_has_a_front_page() {
     }
 }
 
+/// The page on types has a row for each that there is.
+#[test]
+fn every_type_is_in_the_table() {
+    use pilum_types::ValueType::{self, *};
+    let text = fs::read_to_string(root().join("docs/types.md")).unwrap();
+    let scalars = [Bool, S8, U8, S16, U16, S32, U32, S64, U64, F32, F64, Char, String];
+    let word = |ty: &ValueType| match ty {
+        // As WIT writes it, up to what it is made of.
+        Bool | S8 | U8 | S16 | U16 | S32 | U32 | S64 | U64 | F32 | F64 | Char | String => format!("`{ty}`"),
+        List(_) => "`list<T>`".to_owned(),
+        Option(_) => "`option<T>`".to_owned(),
+        Result { .. } => "`result<T, E>`".to_owned(),
+        Record(_) => "`record { … }`".to_owned(),
+        Tuple(_) => "`tuple<…>`".to_owned(),
+        Enum(_) => "`enum { … }`".to_owned(),
+        Variant(_) => "`variant { … }`".to_owned(),
+        Flags(_) => "`flags { … }`".to_owned(),
+        Unsupported(what) => format!("{what}s"),
+    };
+    let compound = [
+        List(Box::new(Bool)),
+        Option(Box::new(Bool)),
+        Result { ok: None, err: None },
+        Record(vec![]),
+        Tuple(vec![]),
+        Enum(vec![]),
+        Variant(vec![]),
+        Flags(vec![]),
+    ];
+    for ty in scalars.iter().chain(&compound) {
+        let word = word(ty);
+        let row = text.lines().any(|line| line.starts_with("| ") && line.contains(&word));
+        assert!(row, "docs/types.md has no row for {word}");
+    }
+}
+
 fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
