@@ -7,7 +7,7 @@ use pilum_types::{Parameter, Value};
 /// JSON, anything else is a string.
 ///
 /// # Errors
-/// When a file cannot be read, or some parameters have names and others do not.
+/// When a file cannot be read, JSON nests too deep, or some parameters have names and others do not.
 pub(super) fn read(arguments: &[String]) -> Result<Vec<Parameter>> {
     let parameters = arguments.iter().map(|argument| read_one(argument)).collect::<Result<Vec<_>>>()?;
     let named = parameters.iter().filter(|parameter| !parameter.name.is_empty()).count();
@@ -39,9 +39,9 @@ fn read_one(argument: &str) -> Result<Parameter> {
                     std::fs::read_to_string(path).with_context(|| format!("{name}: the file {path}"))?;
                 Ok(parameter(name, Value::String(text)))
             }
-            None => Ok(parameter(name, value_of(text))),
+            None => Ok(parameter(name, value_of(text).with_context(|| name.to_owned())?)),
         },
-        None => Ok(parameter("", value_of(argument))),
+        None => Ok(parameter("", value_of(argument)?)),
     }
 }
 
@@ -52,8 +52,16 @@ fn is_name(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
-fn value_of(text: &str) -> Value {
-    serde_json::from_str(text).map_or_else(|_| Value::String(text.to_owned()), from_json)
+fn value_of(text: &str) -> Result<Value> {
+    match serde_json::from_str(text) {
+        Ok(json) => Ok(from_json(json)),
+        // The error has no kind of its own for this. Such text is JSON, and nobody
+        // means it as a string.
+        Err(error) if error.to_string().starts_with("recursion limit exceeded") => {
+            bail!("the value nests more lists and objects than can be read")
+        }
+        Err(_) => Ok(Value::String(text.to_owned())),
+    }
 }
 
 fn from_json(json: serde_json::Value) -> Value {
@@ -128,6 +136,19 @@ mod tests {
         check(&format!("t=@{}", file.path().display()), "t", Value::String("text of a file".into()));
         let error = read(&["t=@/no/such".to_owned()]).unwrap_err();
         assert_eq!(error.to_string(), "t: the file /no/such");
+    }
+
+    #[test]
+    fn json_that_nests_too_deep_is_no_string() {
+        for (open, close) in [("[", "]"), ("{\"k\":", "}")] {
+            let nested = |levels: usize| format!("{}1{}", open.repeat(levels), close.repeat(levels));
+            assert!(matches!(
+                read(&[nested(100)]).unwrap().first().unwrap().value,
+                Value::List(_) | Value::Object(_)
+            ));
+            let error = read(&[format!("deep={}", nested(10_000))]).unwrap_err();
+            assert_eq!(format!("{error:#}"), "deep: the value nests more lists and objects than can be read");
+        }
     }
 
     #[test]
