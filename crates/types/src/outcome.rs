@@ -24,6 +24,13 @@ pub enum Output {
     Typed(Value),
     /// Bytes as they came: a command's standard output.
     Raw(Vec<u8>),
+    /// What an http handler answered: the status, and the body as it came.
+    Response {
+        /// Below 500; with another it is a failure.
+        status: u16,
+        /// The body; empty where it was streamed.
+        body: Vec<u8>,
+    },
 }
 
 /// What an attempt used. Every figure is measured.

@@ -12,6 +12,31 @@ pub enum FunctionKind {
     /// A command (`_start` or `wasi:cli/run`): parameters as one JSON object on
     /// standard input, the result is what it writes to standard output.
     Command,
+    /// An http handler (`wasi:http/incoming-handler`): a request in, a response out.
+    Handler,
+}
+
+impl FunctionKind {
+    /// The kind, for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Core => "core module",
+            Self::Component => "component",
+            Self::Command => "command",
+            Self::Handler => "http handler",
+        }
+    }
+}
+
+/// What code is, as its callers see it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Description {
+    /// What can be called.
+    pub functions: Vec<FunctionSignature>,
+    /// What it imports.
+    pub imports: Vec<Import>,
+    /// What the artifact says about its functions, by their full names.
+    pub docs: Vec<(String, String)>,
 }
 
 /// One function that a task exports.
@@ -25,6 +50,15 @@ pub struct FunctionSignature {
     pub parameters: Vec<Field>,
     /// What it returns; several for a core function with several results.
     pub results: Vec<ValueType>,
+}
+
+/// Something that code wants from the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// `module::name` of a core import, the interface's full name of a component's.
+    pub name: String,
+    /// Whether it gets it.
+    pub granted: bool,
 }
 
 /// A named and typed place: a parameter, or a record's field.
@@ -91,6 +125,9 @@ impl fmt::Display for FunctionSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.kind == FunctionKind::Command {
             return write!(f, "{}: command (JSON object on stdin, result on stdout)", self.name);
+        }
+        if self.kind == FunctionKind::Handler {
+            return write!(f, "{}: http handler({})", self.name, Joined(&self.parameters));
         }
         write!(f, "{}: func({})", self.name, Joined(&self.parameters))?;
         match self.results.as_slice() {
