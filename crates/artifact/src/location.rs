@@ -15,7 +15,12 @@ pub(crate) enum Location {
     File(FilePath),
     /// Something on a web server.
     Web(Url),
+    /// Bytes that somebody uploaded: they are here, or nowhere.
+    Uploaded,
 }
+
+/// The location of what was uploaded; its digest says what it is.
+pub(crate) const UPLOADED: &str = "uploaded:";
 
 /// A decoded path. Whether it stays below a root is for `roots.rs` to enforce.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +51,7 @@ impl Location {
         };
         match scheme.to_ascii_lowercase().as_str() {
             "file" => parse_file(rest).map(Self::File),
+            "uploaded" if rest.is_empty() => Ok(Self::Uploaded),
             "http" | "https" => parse_web(text, rest).map(Self::Web),
             _ => Err(ArtifactError::location(format!(
                 "its scheme {scheme:?} is not known; known are file:, http: and https:"

@@ -4,6 +4,9 @@ use crate::ArtifactError;
 use crate::location::{Location, check_web};
 use crate::network::{Network, NotPublic};
 use crate::web;
+use bytes::Bytes;
+use http_body::Body;
+use http_body_util::BodyExt as _;
 use reqwest::Client;
 use std::time::Duration;
 use url::Url;
@@ -71,10 +74,61 @@ impl Outbound {
     }
 }
 
+impl Outbound {
+    /// Sends a request and gives back what is answered, as it comes. Follows no
+    /// redirect.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub async fn send<B>(
+        &self,
+        request: http::Request<B>,
+    ) -> Result<http::Response<reqwest::Body>, RequestError>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (parts, body) = request.into_parts();
+        let url = parse(&parts.uri.to_string(), &self.network).map_err(|_| RequestError::NotAllowed)?;
+        let mut request = reqwest::Request::new(parts.method, url);
+        *request.headers_mut() = parts.headers;
+        if !body.is_end_stream() {
+            *request.body_mut() = Some(reqwest::Body::wrap_stream(body.into_data_stream()));
+        }
+        let response = self.client.execute(request).await.map_err(|error| request_failed(&error))?;
+        Ok(response.into())
+    }
+}
+
+/// Why a request was not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestError {
+    /// It may not be sent there.
+    NotAllowed,
+    /// Nobody took the connection, or its name does not resolve.
+    NotConnected,
+    /// It took too long.
+    Timeout,
+    /// The connection or the protocol broke.
+    Broken,
+}
+
+fn request_failed(error: &reqwest::Error) -> RequestError {
+    if NotPublic::within(error).is_some() {
+        RequestError::NotAllowed
+    } else if error.is_timeout() {
+        RequestError::Timeout
+    } else if error.is_connect() {
+        RequestError::NotConnected
+    } else {
+        RequestError::Broken
+    }
+}
+
 fn parse(url: &str, network: &Network) -> Result<Url, String> {
     let url = match Location::parse(url).map_err(reason)? {
         Location::Web(url) => url,
-        Location::File(_) => return Err("it must be an https: or http: URL".to_owned()),
+        Location::File(_) | Location::Uploaded => return Err("it must be an https: or http: URL".to_owned()),
     };
     check_web(&url).and_then(|()| network.check_literal(&url)).map_err(reason)?;
     Ok(url)

@@ -4,12 +4,14 @@ use crate::blobs::Blobs;
 use crate::blocking::blocking;
 use crate::flight::Flights;
 use crate::incoming::{Incoming, Received};
-use crate::location::{FilePath, Location, shown};
+use crate::location::{FilePath, Location, UPLOADED, shown};
 use crate::network::Network;
 use crate::retry::{Failure, Retries};
 use crate::roots::Roots;
 use crate::web::Web;
 use crate::{ArtifactConfig, ArtifactError, VerifiedArtifact};
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _};
 use pilum_types::{ArtifactSource, Digest};
 use std::sync::Arc;
 use tokio::io::AsyncReadExt;
@@ -73,6 +75,37 @@ impl ArtifactStore {
         }
         let (inner, own) = (self.inner.clone(), source.clone());
         self.inner.flights.join(source, async move { inner.obtain(&location, &own).await }).await
+    }
+
+    /// The bytes of `digest`, if they are kept here.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Storage`] when they cannot be read.
+    pub async fn kept(&self, digest: Digest) -> Result<Option<VerifiedArtifact>, ArtifactError> {
+        let blobs = self.inner.blobs.clone();
+        blocking(move || blobs.load(digest)).await?
+    }
+
+    /// Keeps bytes that somebody brings, to be fetched by the source answered. Until
+    /// they are [pinned](Self::pin) they may be evicted, the least recently used first.
+    ///
+    /// # Errors
+    /// When they are more than `max_bytes`, do not come whole, or cannot be written.
+    pub async fn upload(
+        &self,
+        mut bytes: impl Stream<Item = Result<Bytes, String>> + Unpin,
+    ) -> Result<(ArtifactSource, u64), ArtifactError> {
+        let mut incoming = Incoming::create(&self.inner.blobs, self.inner.config.max_bytes).await?;
+        while let Some(chunk) = bytes.next().await {
+            let broken =
+                |cause| ArtifactError::Unavailable { location: UPLOADED.to_owned(), attempts: 1, cause };
+            incoming.write(&chunk.map_err(broken)?).await?;
+        }
+        let received = incoming.finish().await?;
+        let (digest, size) = (received.digest, received.bytes);
+        let blobs = self.inner.blobs.clone();
+        blocking(move || blobs.publish(received)).await??;
+        Ok((ArtifactSource { location: UPLOADED.to_owned(), checksum: Some(digest) }, size))
     }
 
     /// Keeps the bytes of `digest` on disk, whether they are there yet or not,
@@ -149,6 +182,10 @@ impl Inner {
         let received = match location {
             Location::Web(url) => self.web.fetch(url, incoming).await?,
             Location::File(path) => self.read(path, &source.location, incoming).await?,
+            Location::Uploaded => {
+                let gone = "the bytes that were uploaded are not kept any more; upload them again";
+                return Err(Failure::Lasting(gone.to_owned()));
+            }
         };
         if let Some(expected) = source.checksum.filter(|expected| *expected != received.digest) {
             return Err(ArtifactError::ChecksumMismatch { expected, found: received.digest }.into());
