@@ -44,7 +44,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
             function: invocation.function,
             parameters: invocation.parameters,
             environment: invocation.environment,
-            timeout: terms.timeout,
+            timeout: terms.timeout(&reservation.entry.task.spec.policy),
             max_retries: terms.max_retries,
             force_new_instance: invocation.force_new_instance,
             schedule: invocation.schedule,
@@ -100,7 +100,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         brought: bool,
     ) -> Admission {
         let max_pending = self.settings.asynchronous.max_queue_size;
-        Admission { max_pending, expected: entry.runs.mean(function).unwrap_or_default(), brought }
+        Admission { max_pending, expected: entry.runs().mean(function).unwrap_or_default(), brought }
     }
 
     /// As many wait as may.
@@ -129,7 +129,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
             return Duration::ZERO;
         }
         let all = self.mean.get();
-        let own = entry.runs.mean(&execution.function).or(all).unwrap_or(preparation);
+        let own = entry.runs().mean(&execution.function).or(all).unwrap_or(preparation);
         // What waits in front is anybody's.
         let other = all.unwrap_or(own);
         estimate::until_end(own, other, ahead, self.settings.asynchronous.max_concurrent_executions)

@@ -64,6 +64,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         if force {
             self.cancel_all(&entry).await?;
         }
+        self.runtime.forget(&entry.task).await;
         let mut cleaned_executions = 0;
         if cleanup_executions {
             cleaned_executions += self.ledger.forget_task(tenant, id);

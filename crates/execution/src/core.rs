@@ -13,7 +13,9 @@ use crate::task_entry::TaskEntry;
 use crate::watch::Watchers;
 use crate::{Clock, Execution, Invocation, Mode, Refusal, RunContext, Runtime, Settings, Store, StoreError};
 use futures::FutureExt as _;
-use pilum_types::{CallLimits, Failure, FailureCode, FunctionName, Outcome, Receipt, State, TenantId};
+use pilum_types::{
+    CallLimits, Failure, FailureCode, FunctionName, Outcome, Policy, Receipt, State, TenantId,
+};
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -85,8 +87,18 @@ pub(crate) struct Core<R: Runtime, S> {
 /// What a call may take, after defaults and bounds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Terms {
-    pub(crate) timeout: Duration,
+    /// What the caller asked for.
+    timeout: Option<Duration>,
+    default: Duration,
+    max: Duration,
     pub(crate) max_retries: u32,
+}
+
+impl Terms {
+    /// The timeout of a call of a task with this policy.
+    pub(crate) fn timeout(&self, policy: &Policy) -> Duration {
+        self.timeout.or(policy.limits.timeout).unwrap_or(self.default).min(self.max)
+    }
 }
 
 impl<R: Runtime, S: Store> Core<R, S> {
@@ -134,12 +146,11 @@ impl<R: Runtime, S: Store> Core<R, S> {
     /// When it asks for more than the host grants.
     pub(crate) fn terms(&self, invocation: &Invocation) -> Result<Terms, Refusal> {
         let (default, max) = match invocation.mode {
-            Mode::Sync => (self.settings.sync.default_timeout, self.settings.sync.max_timeout),
+            Mode::Sync | Mode::Stream => (self.settings.sync.default_timeout, self.settings.sync.max_timeout),
             Mode::Async => {
                 (self.settings.asynchronous.default_timeout, self.settings.asynchronous.max_timeout)
             }
         };
-        let timeout = invocation.timeout.unwrap_or(default);
         if invocation.timeout.is_some_and(|asked| asked > max) {
             let reason = format!("must be at most {} ms", max.as_millis());
             return Err(Refusal::InvalidArgument { field: "context.timeout_ms", reason });
@@ -150,7 +161,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
             let reason = format!("must be at most {bound}");
             return Err(Refusal::InvalidArgument { field: "context.max_retries", reason });
         }
-        Ok(Terms { timeout, max_retries })
+        Ok(Terms { timeout: invocation.timeout, default, max, max_retries })
     }
 
     /// A slot for a synchronous call, at once or within the bound.
@@ -177,9 +188,30 @@ impl<R: Runtime, S: Store> Core<R, S> {
         estimate::share(mean, 1, at_once).max(RETRY_AFTER_MIN)
     }
 
-    /// The limits of an attempt that may take `timeout`.
-    pub(crate) fn limits(&self, timeout: Duration) -> CallLimits {
-        CallLimits { timeout, ..self.settings.limits }
+    /// The limits of an attempt that may take `timeout`, of a task with this policy.
+    pub(crate) fn limits(&self, timeout: Duration, policy: &Policy) -> CallLimits {
+        let host = &self.settings.limits;
+        let own = |asked: Option<u64>, max: u64| asked.map_or(max, |asked| asked.min(max));
+        CallLimits {
+            timeout,
+            memory_max_bytes: own(policy.limits.memory_max_bytes, host.memory_max_bytes),
+            result_max_bytes: own(policy.limits.result_max_bytes, host.result_max_bytes),
+            log_max_bytes: own(policy.limits.log_max_bytes, host.log_max_bytes),
+            ..*host
+        }
+    }
+
+    /// The environment of a call of a task with this policy: the task's, with the
+    /// caller's on top.
+    pub(crate) fn environment(policy: &Policy, own: &Arc<[(String, String)]>) -> Arc<[(String, String)]> {
+        match (policy.environment.is_empty(), own.is_empty()) {
+            (true, _) => Arc::clone(own),
+            (false, true) => Arc::clone(&policy.environment),
+            (false, false) => {
+                let kept = policy.environment.iter().filter(|(name, _)| own.iter().all(|(n, _)| n != name));
+                kept.chain(own.iter()).cloned().collect()
+            }
+        }
     }
 
     /// Runs one attempt. A panic below becomes its failure.
@@ -194,7 +226,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
     /// Learns from an attempt that ran to its own end.
     pub(crate) fn learn(&self, entry: &TaskEntry<R::Prepared>, function: &FunctionName, took: Duration) {
         self.mean.record(took);
-        entry.runs.record(function, took);
+        entry.runs().record(function, took);
     }
 
     /// Takes note of how an asynchronous execution stands now.

@@ -24,7 +24,7 @@ pub enum Refusal {
     /// The name belongs to a task with other code.
     #[error(
         "the task {name} exists with the code {existing}, not {offered}: call it by its task id, \
-         delete it first to deploy the new code under this name, or use another name"
+         deploy the new code as a new revision (`pilum deploy`, HostService.DeployTask), or use another name"
     )]
     NameTaken {
         /// The name both want.
@@ -33,6 +33,16 @@ pub enum Refusal {
         existing: Digest,
         /// What the caller wanted it to run.
         offered: Digest,
+    },
+    /// The task has no such revision.
+    #[error("the task has no {}; there are the revisions {}",
+        .number.map_or("earlier revision".to_owned(), |number| format!("revision {number}")),
+        .kept.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    RevisionNotFound {
+        /// Which was asked for; the one before the present one where none was named.
+        number: Option<u32>,
+        /// The numbers of all there are.
+        kept: Vec<u32>,
     },
     /// The tenant has as many tasks as it may. RESOURCE_EXHAUSTED on the wire,
     /// with nothing to wait for: a task has to be deleted first.

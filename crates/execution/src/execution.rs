@@ -14,6 +14,8 @@ pub enum Mode {
     Sync,
     /// By id, later.
     Async,
+    /// In the response, while it is written.
+    Stream,
 }
 
 /// An execution at one moment.

@@ -2,9 +2,11 @@
 
 use crate::core::{Core, unwinding};
 use crate::{
-    Callback, Execution, Invocation, ListQuery, Mode, Refusal, Runtime, Settings, Stats, Store, StoreError,
-    Summary, Task, Watch,
+    Callback, Deployed, Described, Execution, Handled, HttpRequest, Invocation, ListQuery, Mode, Refusal,
+    Runtime, Settings, Stats, Store, StoreError, Streaming, Summary, Task, TaskSpec, Uploaded, Watch,
 };
+use bytes::Bytes;
+use futures::stream::BoxStream;
 use pilum_types::{ExecutionId, State, TaskId, TenantId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,11 +86,25 @@ impl<R: Runtime, S: Store> Executions<R, S> {
     /// When the store cannot be read.
     pub fn start(runtime: R, store: S, settings: Settings) -> Result<Arc<Self>, StoreError> {
         let core = Arc::new(Core::new(runtime, store, settings));
+        let mut to_warm = Vec::new();
         for task in core.store.tasks()? {
-            let digest = task.digest;
-            core.tasks.restore(task).retain(|| core.runtime.retain(digest));
+            let entry = core.tasks.restore(task);
+            entry.retain(|| core.runtime.retain(&entry.task));
+            if entry.task.spec.policy.instances.idle_min > 0 {
+                to_warm.push(entry);
+            }
         }
         core.spawn();
+        if !to_warm.is_empty() {
+            let warming = Arc::clone(&core);
+            let warm = async move {
+                tokio::select! {
+                    () = warming.stop.cancelled() => {}
+                    () = warming.warm_all(to_warm) => {}
+                }
+            };
+            drop(core.tracker.spawn(warm));
+        }
         Ok(Arc::new(Self { core }))
     }
 
@@ -113,7 +129,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
         let reply = unwinding(async move {
             match invocation.mode {
                 _ if core.is_draining() => Err(Refusal::Draining),
-                Mode::Sync => core.invoke_sync(invocation).await,
+                Mode::Sync | Mode::Stream => core.invoke_sync(invocation, None).await,
                 Mode::Async => Box::pin(core.invoke_async(invocation)).await,
             }
         });
@@ -123,6 +139,81 @@ impl<R: Runtime, S: Store> Executions<R, S> {
             self.core.counters.count_refused();
         }
         reply
+    }
+
+    /// Answers a call with its output as it is written. Dropping the answer stops
+    /// the call.
+    ///
+    /// # Errors
+    /// When the request does not become an execution. Nothing is created then.
+    pub async fn stream(&self, invocation: Invocation) -> Result<Streaming, Refusal> {
+        let invocation = Invocation { mode: Mode::Stream, ..invocation };
+        self.counted(Box::pin(self.core.invoke_stream(invocation))).await
+    }
+
+    /// Has a task's http handler answer a request. Of the invocation, the function
+    /// only names the execution, and there are no parameters.
+    ///
+    /// # Errors
+    /// When the request does not become an execution. Nothing is created then.
+    pub async fn handle(&self, invocation: Invocation, request: HttpRequest) -> Result<Handled, Refusal> {
+        self.counted(Box::pin(self.core.handle(invocation, request))).await
+    }
+
+    async fn counted<T>(&self, answer: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
+        let answer = if self.core.is_draining() { Err(Refusal::Draining) } else { answer.await };
+        if answer.is_err() {
+            self.core.counters.count_refused();
+        }
+        answer
+    }
+
+    /// Makes `spec` the task of its name: a new task, or a new revision of the one
+    /// that has it. Calls that run finish with the revision they began with.
+    ///
+    /// # Errors
+    /// When its code cannot be made ready, its policy asks for more than the host
+    /// grants, or the store fails. Nothing has changed then.
+    pub async fn deploy(&self, tenant: &TenantId, spec: TaskSpec) -> Result<Deployed, Refusal> {
+        self.core.deploy(tenant, spec).await
+    }
+
+    /// Puts an earlier revision of a task in force again: the one with this number,
+    /// or the one before the present one.
+    ///
+    /// # Errors
+    /// As for [`deploy`](Self::deploy), and when there is no such revision.
+    pub async fn rollback(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        number: Option<u32>,
+    ) -> Result<Deployed, Refusal> {
+        self.core.rollback(tenant, id, number).await
+    }
+
+    /// Keeps an artifact's bytes, so that a task can be deployed from them.
+    ///
+    /// # Errors
+    /// When they are too many, do not come whole, or cannot be kept.
+    pub async fn upload(
+        &self,
+        bytes: BoxStream<'static, Result<Bytes, String>>,
+    ) -> Result<Uploaded, Refusal> {
+        Ok(self.core.runtime.upload(bytes).await?)
+    }
+
+    /// Tells what a task's code is. Makes it ready for that.
+    ///
+    /// # Errors
+    /// When there is no such task, or its code cannot be made ready.
+    pub async fn describe(&self, tenant: &TenantId, id: &TaskId) -> Result<Described, Refusal> {
+        self.core.describe(tenant, id).await
+    }
+
+    /// The task with this name.
+    pub fn task_named(&self, tenant: &TenantId, name: &str) -> Option<TaskView> {
+        self.core.tasks.named(tenant, name).map(|entry| entry.view())
     }
 
     /// An execution as it stands; another tenant's is as good as none.

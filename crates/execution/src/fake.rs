@@ -5,8 +5,8 @@ use crate::{
     Reply, RunContext, Runtime, Schedule, Settings, Store, SyncSettings, Target, TaskSpec,
 };
 use pilum_types::{
-    ArtifactSource, CallLimits, Digest, ExecutionId, Failure, FailureCode, FunctionName, InstanceId, Outcome,
-    Output, Parameter, Receipt, State, TaskName, TenantId, Value,
+    ArtifactSource, CallLimits, Digest, ExecutionId, Failure, FailureCode, FunctionName, Grants, InstanceId,
+    Outcome, Output, Parameter, Receipt, State, TaskName, TenantId, Value,
 };
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -126,7 +126,7 @@ impl Runtime for Fake {
     type Prepared = Code;
     type Call = Call;
 
-    async fn prepare(&self, source: &ArtifactSource) -> Result<Arc<Code>, PrepareError> {
+    async fn prepare(&self, source: &ArtifactSource, _: &Grants) -> Result<Arc<Code>, PrepareError> {
         self.prepares.fetch_add(1, SeqCst);
         let takes = *self.prepare_takes.lock().unwrap();
         if !takes.is_zero() {
@@ -320,6 +320,7 @@ pub(crate) fn spec(name: &str, location: &str) -> TaskSpec {
         source: ArtifactSource { location: location.into(), checksum: None },
         artifact: Default::default(),
         metadata: Vec::new(),
+        policy: Arc::default(),
     }
 }
 

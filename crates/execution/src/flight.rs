@@ -168,7 +168,7 @@ impl<'a, R: Runtime, S: Store> Flight<'a, R, S> {
         let slots = self.core.settings.sync.max_concurrent_requests;
         let retry_after = self.core.retry_after(slots);
         let execution = first.view().ok_or(Refusal::NoSlot { slots, retry_after })?;
-        let mean = self.entry.runs.mean(&self.run.function).unwrap_or_default();
+        let mean = self.entry.runs().mean(&self.run.function).unwrap_or_default();
         Ok(Reply::Accepted { execution, estimate: estimate::until_end(mean, Duration::ZERO, 0, 1) })
     }
 }

@@ -9,6 +9,7 @@
 //! tonic nor the crates around them, so the state machine is tested under
 //! paused time with a fake function.
 
+mod door;
 mod execution;
 mod invocation;
 mod runtime;
@@ -19,13 +20,16 @@ mod task;
 mod executions;
 
 mod core;
+mod deploy;
 mod registry;
 mod resolve;
 mod task_entry;
 
 mod flight;
 mod key;
+mod key_value;
 mod ledger;
+mod stream;
 mod sync;
 mod sync_run;
 
@@ -61,17 +65,21 @@ mod weight;
 mod fake;
 
 pub use clock::Clock;
+pub use deploy::{Deployed, Described};
+pub use door::{Delivery, HttpBody, HttpBodyError, HttpRequest, HttpResponse};
 pub use error::{BindError, PrepareError, Refusal};
 pub use execution::{Attempt, Execution, Mode, Summary};
 pub use executions::{Cancelled, Deleted, Executions, Reply, TaskView};
 pub use invocation::{Invocation, Target};
-pub use runtime::{Retained, RunContext, Runtime};
+pub use key_value::{KeyValueError, KeyValues};
+pub use runtime::{Retained, RunContext, Runtime, Uploaded};
 pub use settings::{AsyncSettings, Settings, SyncSettings};
 pub use stats::Stats;
 pub use store::{
     Accepted, Admission, AttemptEnd, Callback, CancelFound, Claimed, Depth, DueCallbacks, Expiry, Fence,
     LOST_WORKERS_MAX, Lease, ListQuery, MemoryStore, OpenError, SqliteConfig, SqliteStore, Store, StoreError,
 };
+pub use stream::{Handled, Piece, Streaming};
 pub use submission::{Schedule, Submission};
-pub use task::{ArtifactLabels, Task, TaskSpec};
+pub use task::{ArtifactLabels, Revision, Task, TaskSpec};
 pub use watch::{LineTap, Update, Watch};

@@ -140,6 +140,17 @@ impl<P> Registry<P> {
             .collect()
     }
 
+    /// Puts another revision of a task in the place of the present one; `None` if
+    /// the task is gone.
+    pub(crate) fn replace(&self, task: &Arc<Task>) -> Option<Arc<TaskEntry<P>>> {
+        let mut tenants = write(&self.tenants);
+        let tasks = tenants.get_mut(&task.tenant)?;
+        let slot = tasks.by_id.get_mut(&task.id)?;
+        slot.entry = Arc::new(slot.entry.revised(Arc::clone(task)));
+        tasks.by_name.insert(task.spec.name.as_str().into(), Arc::clone(&slot.entry));
+        Some(Arc::clone(&slot.entry))
+    }
+
     /// Takes in a task that was registered by an earlier process.
     pub(crate) fn restore(&self, task: Task) -> Arc<TaskEntry<P>> {
         let mut tenants = write(&self.tenants);

@@ -46,9 +46,8 @@ impl<R: Runtime, S: Store> Core<R, S> {
         match found {
             Found::Known(entry) => Ok(self.tasks.join(entry)),
             Found::New(task) => {
-                let digest = task.digest;
                 let reservation = self.tasks.reserve(*task)?;
-                reservation.entry.retain(|| self.runtime.retain(digest));
+                reservation.entry.retain(|| self.runtime.retain(&reservation.entry.task));
                 Ok(reservation)
             }
         }
@@ -62,7 +61,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         if let Some(code) = entry.code() {
             return Ok(code);
         }
-        let code = self.runtime.prepare(&entry.task.spec.source).await?;
+        let code = self.runtime.prepare(&entry.task.spec.source, &entry.task.spec.policy.grants).await?;
         entry.found_code(&code);
         Ok(code)
     }
@@ -88,12 +87,12 @@ impl<R: Runtime, S: Store> Core<R, S> {
         if let Some(entry) = taken {
             return self.resolve_named(entry, &spec).await;
         }
-        let prepared = self.runtime.prepare(&spec.source).await?;
+        let prepared = self.runtime.prepare(&spec.source, &spec.policy.grants).await?;
         let digest = self.runtime.digest(&prepared);
         spec.source.checksum = Some(digest);
         let now = self.clock.now();
         let id = id.unwrap_or_else(|| ids::task(now));
-        let task = Task { id, tenant: tenant.clone(), spec, digest, created_at: now };
+        let task = Task::new(id, tenant.clone(), spec, digest, now);
         Ok(Ready { task: Found::New(Box::new(task)), prepared })
     }
 
@@ -109,7 +108,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
             // The task's digest was pinned when it was registered: naming the
             // same place again means the same task, whatever is there by now.
             None if spec.source.location == entry.task.spec.source.location => entry.task.digest,
-            None => self.runtime.digest(&*self.runtime.prepare(&spec.source).await?),
+            None => self.runtime.digest(&*self.runtime.prepare(&spec.source, &spec.policy.grants).await?),
         };
         if offered != entry.task.digest {
             let name = spec.name.clone();

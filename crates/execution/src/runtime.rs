@@ -1,7 +1,12 @@
 //! The port through which executions reach whatever runs functions.
 
-use crate::{BindError, LineTap, PrepareError};
-use pilum_types::{ArtifactSource, CallLimits, Digest, FunctionName, Outcome, Parameter, TaskName};
+use crate::door::{Delivery, HttpRequest};
+use crate::{BindError, LineTap, PrepareError, Task};
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use pilum_types::{
+    ArtifactSource, CallLimits, Description, Digest, FunctionName, Grants, Outcome, Parameter,
+};
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -19,17 +24,49 @@ pub trait Runtime: Send + Sync + 'static {
     type Call: Send + 'static;
 
     /// Fetches, verifies and compiles the code at `source`, or finds it ready.
-    /// However many callers wait for the same code, the work is done once.
+    /// However many callers wait for the same code, the work is done once. Code
+    /// that imports what is not granted is refused.
     fn prepare(
         &self,
         source: &ArtifactSource,
+        grants: &Grants,
     ) -> impl Future<Output = Result<Arc<Self::Prepared>, PrepareError>> + Send;
 
-    /// Keeps what is stored of an artifact from being evicted for as long as the
-    /// answer lives. One is held for every registered task. A runtime that
-    /// evicts nothing has nothing to do.
-    fn retain(&self, _digest: Digest) -> Retained {
+    /// Keeps what is stored of a task's artifacts, those of its other revisions
+    /// too, from being evicted for as long as the answer lives. One is held for the
+    /// present revision of every registered task; with it goes whatever else is
+    /// kept for that revision. A runtime that evicts nothing has nothing to do.
+    fn retain(&self, _task: &Task) -> Retained {
         Box::new(())
+    }
+
+    /// Has as many instances stand ready for a task as its policy asks for. They
+    /// are made beside everything else.
+    fn warm(&self, _task: &Task, _prepared: &Arc<Self::Prepared>, _limits: CallLimits) {}
+
+    /// Keeps an artifact's bytes, to be found by [`prepare`](Self::prepare).
+    ///
+    /// # Errors
+    /// When they are too many, do not come whole, or cannot be kept.
+    fn upload(
+        &self,
+        _bytes: BoxStream<'static, Result<Bytes, String>>,
+    ) -> impl Future<Output = Result<Uploaded, PrepareError>> + Send {
+        std::future::ready(Err(PrepareError::Unavailable("nothing can be uploaded here".to_owned())))
+    }
+
+    /// Forgets what a task's functions kept. It has been deleted.
+    fn forget(&self, _task: &Task) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
+    /// What a task's code is, as its callers see it.
+    fn describe(
+        &self,
+        _task: &Task,
+        _prepared: &Arc<Self::Prepared>,
+    ) -> impl Future<Output = Description> + Send {
+        std::future::ready(Description::default())
     }
 
     /// The digest of the artifact that the code was made from.
@@ -46,6 +83,18 @@ pub trait Runtime: Send + Sync + 'static {
         parameters: Vec<Parameter>,
     ) -> Result<Self::Call, BindError>;
 
+    /// Fits a request to the http handler in the code.
+    ///
+    /// # Errors
+    /// When there is none.
+    fn bind_request(
+        &self,
+        _prepared: &Arc<Self::Prepared>,
+        _request: HttpRequest,
+    ) -> Result<Self::Call, BindError> {
+        Err(BindError::FunctionNotFound { name: "handle".to_owned(), exported: Vec::new() })
+    }
+
     /// Runs one attempt to its end within `context.limits`. Dropping the future
     /// stops the guest.
     fn run(&self, call: Self::Call, context: RunContext) -> impl Future<Output = Outcome> + Send;
@@ -54,19 +103,31 @@ pub trait Runtime: Send + Sync + 'static {
 /// Lets an artifact be evicted again when it is dropped.
 pub type Retained = Box<dyn Any + Send + Sync>;
 
+/// An artifact that was uploaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uploaded {
+    /// How it is referred to.
+    pub source: ArtifactSource,
+    /// How long it is.
+    pub bytes: u64,
+}
+
 /// What an attempt runs under.
 #[derive(Debug, Clone)]
 pub struct RunContext {
-    /// The task's name; a command's `argv[0]`.
-    pub task: TaskName,
+    /// The task; its name is a command's `argv[0]`.
+    pub task: Arc<Task>,
     /// The function's name as called; a command's `argv[1]`.
     pub function: FunctionName,
     /// The bounds of this attempt.
     pub limits: CallLimits,
-    /// Environment variables the caller gave for this call; nothing else is visible.
+    /// Environment variables, the task's and the caller's for this call; nothing
+    /// else is visible.
     pub environment: Arc<[(String, String)]>,
     /// Whether an instance that served an earlier call must not be used.
     pub force_new_instance: bool,
+    /// Where its output goes.
+    pub delivery: Delivery,
     /// Is told every line while it is written, where somebody might listen.
     pub tap: Option<LineTap>,
 }

@@ -5,6 +5,7 @@
 //! frees what the call held.
 
 use crate::core::{Core, cancelled};
+use crate::door::Door;
 use crate::flight::{Again, Flight};
 use crate::key::Key;
 use crate::sync_run::SyncRun;
@@ -15,21 +16,31 @@ use tokio::time::Instant;
 
 impl<R: Runtime, S: Store> Core<R, S> {
     /// Runs a call here and now.
-    pub(crate) async fn invoke_sync(&self, invocation: Invocation) -> Result<Reply, Refusal> {
+    pub(crate) async fn invoke_sync(
+        &self,
+        invocation: Invocation,
+        door: Option<Box<Door>>,
+    ) -> Result<Reply, Refusal> {
         let arrived = Instant::now();
         let terms = self.terms(&invocation)?;
         let Invocation { tenant, target, function, parameters, execution_id, environment, .. } = invocation;
-        let force_new_instance = invocation.force_new_instance;
-        let attempts_max =
-            if self.settings.sync.enable_retries { terms.max_retries.saturating_add(1) } else { 1 };
+        let (force_new_instance, mode) = (invocation.force_new_instance, invocation.mode);
+        // What has been given out cannot be taken back, so that is not tried again.
+        let retries = self.settings.sync.enable_retries && door.is_none();
+        let attempts_max = if retries { terms.max_retries.saturating_add(1) } else { 1 };
+        let Door { request, delivery, admitted } = door.map_or_else(Door::default, |door| *door);
 
         let ready = self.resolve(&tenant, target).await?;
         // A copy is for a repeat to be recognised by, or for another attempt.
         let keep = execution_id.is_some() || attempts_max > 1;
         let kept = keep.then(|| parameters.clone());
-        let call = self.runtime.bind(&ready.prepared, &function, parameters)?;
+        let call = match request {
+            None => self.runtime.bind(&ready.prepared, &function, parameters)?,
+            Some(request) => self.runtime.bind_request(&ready.prepared, request)?,
+        };
         let mut reservation = self.reserve(ready.task)?;
         let task = Arc::clone(&reservation.entry.task);
+        let timeout = terms.timeout(&task.spec.policy);
 
         let brought = execution_id.is_some();
         let id = execution_id.unwrap_or_else(|| ids::execution(self.clock.at(arrived)));
@@ -41,16 +52,16 @@ impl<R: Runtime, S: Store> Core<R, S> {
                 function: function.clone(),
                 parameters,
                 environment: Arc::clone(&environment),
-                timeout: terms.timeout,
+                timeout,
                 max_retries: terms.max_retries,
                 force_new_instance,
                 schedule: Schedule::default(),
                 callback: None,
             })
         });
-        let run = SyncRun::new(Key::new(tenant, id), task.id.clone(), function.clone(), request);
+        let run = SyncRun::new(Key::new(tenant, id), task.id.clone(), function.clone(), mode, request);
         let mut flight = Flight::new(self, Arc::clone(&reservation.entry), run);
-        if brought && let Some(reply) = Box::pin(flight.claim(terms.timeout)).await? {
+        if brought && let Some(reply) = Box::pin(flight.claim(timeout)).await? {
             return Ok(reply);
         }
         let (slot, queue_wait) = self.slot().await?;
@@ -60,14 +71,17 @@ impl<R: Runtime, S: Store> Core<R, S> {
         flight.admit(slot, queue_wait)?;
         reservation.register();
         drop((kept, reservation));
-
-        let limits = self.limits(terms.timeout);
+        if let Some(admitted) = admitted {
+            // Whoever does not listen any more drops this future next.
+            let _ = admitted.send(flight.run.key.id.clone());
+        }
         let context = RunContext {
-            task: task.spec.name.clone(),
+            limits: self.limits(timeout, &task.spec.policy),
+            environment: Self::environment(&task.spec.policy, &environment),
+            task,
             function,
-            limits,
-            environment,
             force_new_instance,
+            delivery,
             tap: None,
         };
         let again = Again { prepared: ready.prepared, attempts_max };

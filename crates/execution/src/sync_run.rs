@@ -17,6 +17,8 @@ pub(crate) struct SyncRun {
     pub(crate) task_id: TaskId,
     /// The function, as called.
     pub(crate) function: FunctionName,
+    /// How the caller wants the result.
+    pub(crate) mode: Mode,
     /// What was asked for, where it is needed again: to recognise a repeat, or
     /// to try again.
     pub(crate) request: Option<Box<Submission>>,
@@ -43,10 +45,11 @@ impl SyncRun {
         key: Key,
         task_id: TaskId,
         function: FunctionName,
+        mode: Mode,
         request: Option<Box<Submission>>,
     ) -> Self {
         let progress = Mutex::new(Progress::Claimed);
-        Self { key, task_id, function, request, handle: Handle::default(), progress }
+        Self { key, task_id, function, mode, request, handle: Handle::default(), progress }
     }
 
     /// Records that it was admitted.
@@ -118,7 +121,7 @@ impl SyncRun {
             tenant,
             task_id: self.task_id.clone(),
             function: self.function.clone(),
-            mode: Mode::Sync,
+            mode: self.mode,
             priority: Priority::Normal,
             state,
             accepted_at: since,

@@ -19,8 +19,16 @@ pub(crate) struct TaskEntry<P> {
     pub(crate) task: Arc<Task>,
     /// The code as a call last found it.
     code: LastCode<P>,
-    /// How long its functions' runs take.
-    pub(crate) runs: Runs,
+    /// What is counted over all its revisions.
+    counts: Arc<Counts>,
+    /// Set once, when the task gets its place; lets its artifact go with it.
+    retained: OnceLock<Retained>,
+}
+
+/// What is counted of a task, and whether it is there.
+#[derive(Debug, Default)]
+struct Counts {
+    runs: Runs,
     executions: AtomicU64,
     /// The latest end: milliseconds since 1970 times 8, plus the state's place
     /// in [`State::ALL`]. In one word so that the latest end wins whole.
@@ -28,8 +36,6 @@ pub(crate) struct TaskEntry<P> {
     /// Whether a call has been admitted, which is what registers a task.
     registered: AtomicBool,
     deleted: AtomicBool,
-    /// Set once, when the task gets its place; lets its artifact go with it.
-    retained: OnceLock<Retained>,
 }
 
 /// Code that a call has found ready. The runtime owns it: once that has evicted
@@ -46,13 +52,20 @@ impl<P> TaskEntry<P> {
         Self {
             task: Arc::new(task),
             code: LastCode::default(),
-            runs: Runs::default(),
-            executions: AtomicU64::new(0),
-            last_end: AtomicU64::new(0),
-            registered: AtomicBool::new(false),
-            deleted: AtomicBool::new(false),
+            counts: Arc::default(),
             retained: OnceLock::new(),
         }
+    }
+
+    /// The same task with another revision in force: with its own code, and all
+    /// that was counted.
+    pub(crate) fn revised(&self, task: Arc<Task>) -> Self {
+        Self { task, code: LastCode::default(), counts: Arc::clone(&self.counts), retained: OnceLock::new() }
+    }
+
+    /// How long its functions' runs take.
+    pub(crate) fn runs(&self) -> &Runs {
+        &self.counts.runs
     }
 
     /// The task's code, if it is still ready and need not be asked for.
@@ -72,28 +85,28 @@ impl<P> TaskEntry<P> {
 
     /// Whether it has been deleted since it was looked up.
     pub(crate) fn is_deleted(&self) -> bool {
-        self.deleted.load(Ordering::SeqCst)
+        self.counts.deleted.load(Ordering::SeqCst)
     }
 
     /// Counts an execution that was admitted.
     pub(crate) fn count_admitted(&self) {
-        self.executions.fetch_add(1, Ordering::Relaxed);
+        self.counts.executions.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Remembers how an execution ended.
     pub(crate) fn count_ended(&self, state: State, at: SystemTime) {
         let place = State::ALL.iter().position(|s| *s == state).unwrap_or_default();
         let word = ids::unix_ms(at).saturating_mul(8) | place as u64;
-        self.last_end.fetch_max(word, Ordering::Relaxed);
+        self.counts.last_end.fetch_max(word, Ordering::Relaxed);
     }
 
     /// What listings show.
     pub(crate) fn view(&self) -> TaskView {
-        let word = self.last_end.load(Ordering::Relaxed);
+        let word = self.counts.last_end.load(Ordering::Relaxed);
         let ended = (word > 0).then(|| UNIX_EPOCH + Duration::from_millis(word / 8));
         TaskView {
             task: Arc::clone(&self.task),
-            execution_count: self.executions.load(Ordering::Relaxed),
+            execution_count: self.counts.executions.load(Ordering::Relaxed),
             last_state: ended.and_then(|_| State::ALL.get((word % 8) as usize).copied()),
             updated_at: ended.unwrap_or(self.task.created_at),
         }
@@ -101,17 +114,17 @@ impl<P> TaskEntry<P> {
 
     /// Says that a call of it was admitted.
     pub(crate) fn register(&self) {
-        self.registered.store(true, Ordering::Release);
+        self.counts.registered.store(true, Ordering::Release);
     }
 
     /// Says that it is gone from the registry.
     pub(crate) fn delete(&self) {
-        self.deleted.store(true, Ordering::SeqCst);
+        self.counts.deleted.store(true, Ordering::SeqCst);
     }
 
     /// Whether a call of it was ever admitted.
     pub(crate) fn is_registered(&self) -> bool {
-        self.registered.load(Ordering::Acquire)
+        self.counts.registered.load(Ordering::Acquire)
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn record(outcome: Option<&Outcome>, request: Option<&Submission>) ->
 fn of_outcome(outcome: &Outcome) -> usize {
     let result = match &outcome.result {
         Ok(Output::Typed(value)) => of_value(value),
-        Ok(Output::Raw(bytes)) => bytes.len(),
+        Ok(Output::Raw(bytes) | Output::Response { body: bytes, .. }) => bytes.len(),
         // Once in the outcome, once in the attempt.
         Err(failure) => 2 * failure.message.len(),
     };

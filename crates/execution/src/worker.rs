@@ -6,8 +6,8 @@ use crate::gauge::Counted;
 use crate::task_entry::TaskEntry;
 use crate::watch::LineTap;
 use crate::{
-    AttemptEnd, BindError, Execution, Lease, PrepareError, RunContext, Runtime, Store, StoreError, backoff,
-    failpoint,
+    AttemptEnd, BindError, Delivery, Execution, Lease, PrepareError, RunContext, Runtime, Store, StoreError,
+    backoff, failpoint,
 };
 use pilum_types::{Failure, FailureCode, Outcome, RetryClass};
 use std::pin::pin;
@@ -160,11 +160,12 @@ impl<R: Runtime, S: Store> Core<R, S> {
         };
         drop(prepared);
         let context = RunContext {
-            task: entry.task.spec.name.clone(),
+            task: Arc::clone(&entry.task),
             function: submission.function.clone(),
-            limits: self.limits(timeout),
-            environment: Arc::clone(&submission.environment),
+            limits: self.limits(timeout, &entry.task.spec.policy),
+            environment: Self::environment(&entry.task.spec.policy, &submission.environment),
             force_new_instance: submission.force_new_instance,
+            delivery: Delivery::Whole,
             tap: Some(LineTap::new(&self.watchers, &lease.fence.tenant, &lease.fence.id)),
         };
         Ran { outcome: self.run(call, context).await, again: true }

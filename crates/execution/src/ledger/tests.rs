@@ -1,6 +1,7 @@
 //! The ledger by itself: what it keeps, and for how long.
 
 use super::*;
+use crate::Mode;
 use crate::core::failed;
 use pilum_types::{Failure, FailureCode, FunctionName, Outcome, Output, Receipt, State};
 use std::time::{Duration, UNIX_EPOCH};
@@ -12,7 +13,7 @@ fn at(seconds: u64) -> SystemTime {
 fn run(tenant: &str, id: &str, task: &str) -> Arc<SyncRun> {
     let key = Key::new(TenantId::parse(tenant).unwrap(), ExecutionId::parse(id).unwrap());
     let function = FunctionName::parse("f").unwrap();
-    Arc::new(SyncRun::new(key, TaskId::parse(task).unwrap(), function, None))
+    Arc::new(SyncRun::new(key, TaskId::parse(task).unwrap(), function, Mode::Sync, None))
 }
 
 /// Puts in an execution that runs.

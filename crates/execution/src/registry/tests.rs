@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 fn task(name: &str, location: &str) -> Task {
     let spec = spec(name, location);
     let id = TaskId::parse(&format!("id-{name}-{location}").replace(':', "_")).unwrap();
-    Task { id, tenant: TenantId::default(), spec, digest: digest(location), created_at: UNIX_EPOCH }
+    Task::new(id, TenantId::default(), spec, digest(location), UNIX_EPOCH)
 }
 
 fn names(registry: &Registry<()>, prefix: &str, start_after: &str, limit: usize) -> Vec<String> {

@@ -2,10 +2,14 @@
 //! may change without the files: a variant is added for each new form, and the
 //! old ones stay readable.
 
-use crate::{ArtifactLabels, Attempt, Schedule, StoreError, Submission, Task, TaskSpec};
+mod task;
+
+pub(super) use task::{read_task, write_task};
+
+use crate::{Attempt, Schedule, StoreError, Submission};
 use pilum_types::{
-    ArtifactSource, Digest, ExecutionId, Failure, FailureCode, FunctionName, InstanceId, LogLine, LogStream,
-    Outcome, Output, Parameter, Priority, Receipt, TaskId, TaskName, TenantId, Value,
+    ExecutionId, Failure, FailureCode, FunctionName, InstanceId, LogLine, LogStream, Outcome, Output,
+    Parameter, Priority, Receipt, TaskId, TenantId, Value,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -74,6 +78,7 @@ enum StoredOutcome {
 enum StoredOutput {
     Typed(StoredValue),
     Raw(Vec<u8>),
+    Response { status: u16, body: Vec<u8> },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -85,20 +90,6 @@ struct StoredReceipt {
     peak_memory_bytes: u64,
     attempt: u32,
     instance_calls: u64,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-enum StoredTask {
-    V1 {
-        name: String,
-        description: String,
-        location: String,
-        checksum: Option<[u8; 32]>,
-        artifact: (String, String, String),
-        metadata: Vec<(String, String)>,
-        digest: [u8; 32],
-        created_at: i64,
-    },
 }
 
 /// A time as the tables have it; beyond the years 1970 to 2262, the nearest.
@@ -202,6 +193,9 @@ pub(super) fn write_outcome(outcome: &Outcome) -> Result<Vec<u8>, StoreError> {
     let result = match &outcome.result {
         Ok(Output::Typed(value)) => Ok(StoredOutput::Typed(value.into())),
         Ok(Output::Raw(bytes)) => Ok(StoredOutput::Raw(bytes.clone())),
+        Ok(Output::Response { status, body }) => {
+            Ok(StoredOutput::Response { status: *status, body: body.clone() })
+        }
         Err(failure) => Err(failure.into()),
     };
     write(&StoredOutcome::V1 {
@@ -236,6 +230,7 @@ pub(super) fn read_outcome(blob: &[u8]) -> Result<Outcome, StoreError> {
         result: match result {
             Ok(StoredOutput::Typed(value)) => Ok(Output::Typed(value.into())),
             Ok(StoredOutput::Raw(bytes)) => Ok(Output::Raw(bytes)),
+            Ok(StoredOutput::Response { status, body }) => Ok(Output::Response { status, body }),
             Err(failure) => Err(failure.into_domain()?),
         },
         receipt: Receipt {
@@ -250,37 +245,6 @@ pub(super) fn read_outcome(blob: &[u8]) -> Result<Outcome, StoreError> {
         log: log.into_iter().map(|(stream, text)| LogLine { stream: stream_of(stream), text }).collect(),
         instance: id.as_deref().map(instance).transpose()?,
     })
-}
-
-/// A task, but for what has columns of its own.
-pub(super) fn write_task(task: &Task) -> Result<Vec<u8>, StoreError> {
-    let spec = &task.spec;
-    let labels = &spec.artifact;
-    write(&StoredTask::V1 {
-        name: spec.name.as_str().to_owned(),
-        description: spec.description.clone(),
-        location: spec.source.location.clone(),
-        checksum: spec.source.checksum.map(|digest| *digest.as_bytes()),
-        artifact: (labels.id.clone(), labels.kind.clone(), labels.version.clone()),
-        metadata: spec.metadata.clone(),
-        digest: *task.digest.as_bytes(),
-        created_at: nanos(task.created_at),
-    })
-}
-
-/// A task from its blob and its columns.
-pub(super) fn read_task(blob: &[u8], tenant: TenantId, id: TaskId) -> Result<Task, StoreError> {
-    let StoredTask::V1 { name, description, location, checksum, artifact, metadata, digest, created_at } =
-        read(blob)?;
-    let (artifact_id, kind, version) = artifact;
-    let spec = TaskSpec {
-        name: TaskName::parse(&name).map_err(|error| unreadable(&error))?,
-        description,
-        source: ArtifactSource { location, checksum: checksum.map(Digest::from_bytes) },
-        artifact: ArtifactLabels { id: artifact_id, kind, version },
-        metadata,
-    };
-    Ok(Task { id, tenant, spec, digest: Digest::from_bytes(digest), created_at: time(created_at) })
 }
 
 /// The code of a column.

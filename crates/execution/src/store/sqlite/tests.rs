@@ -3,9 +3,10 @@
 use super::*;
 use crate::store::conformance::conformance;
 use crate::store::model;
-use crate::{ArtifactLabels, TaskSpec};
+use crate::{ArtifactLabels, Revision, TaskSpec};
 use pilum_types::{
-    ArtifactSource, Digest, Failure, FailureCode, LogLine, LogStream, Output, Receipt, State, TaskName, Value,
+    ArtifactSource, Digest, Failure, FailureCode, Grants, HttpGrant, InstancePolicy, LogLine, LogStream,
+    Output, Policy, PolicyLimits, Receipt, Reuse, State, TaskName, Value,
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -136,22 +137,37 @@ async fn what_was_claimed_and_had_not_begun_is_as_it_was() {
 async fn tasks_outlive_the_process() {
     let mut store = Temporary::new();
     let task = |id: &str| {
-        Arc::new(Task {
-            id: TaskId::parse(id).unwrap(),
-            tenant: TenantId::default(),
-            spec: TaskSpec {
-                name: TaskName::parse(id).unwrap(),
-                description: "d".into(),
-                source: ArtifactSource {
-                    location: "file:///a".into(),
-                    checksum: Some(Digest::from_bytes([1; 32])),
-                },
-                artifact: ArtifactLabels { id: "i".into(), kind: "k".into(), version: "v".into() },
-                metadata: vec![("a".into(), "b".into())],
+        let spec = TaskSpec {
+            name: TaskName::parse(id).unwrap(),
+            description: "d".into(),
+            source: ArtifactSource {
+                location: "file:///a".into(),
+                checksum: Some(Digest::from_bytes([1; 32])),
             },
-            digest: Digest::from_bytes([1; 32]),
-            created_at: model::at(7),
-        })
+            artifact: ArtifactLabels { id: "i".into(), kind: "k".into(), version: "v".into() },
+            metadata: vec![("a".into(), "b".into())],
+            policy: Arc::default(),
+        };
+        let policy = Policy {
+            limits: PolicyLimits { timeout: Some(Duration::from_millis(7)), ..PolicyLimits::default() },
+            instances: InstancePolicy { reuse: Some(Reuse::default()), idle_min: 1, idle_max: 2 },
+            environment: Arc::from([("a".into(), "b".into())]),
+            grants: Grants {
+                config: Some(vec![("k".into(), "v".into())]),
+                http: vec![HttpGrant::parse("a.example:81").unwrap()],
+                key_value: true,
+                logging: true,
+            },
+        };
+        let digest = Digest::from_bytes([1; 32]);
+        let next = Revision {
+            number: 2,
+            spec: TaskSpec { policy: Arc::new(policy), ..spec.clone() },
+            digest,
+            deployed_at: model::at(8),
+        };
+        let first = Task::new(TaskId::parse(id).unwrap(), TenantId::default(), spec, digest, model::at(7));
+        Arc::new(first.with(next, 10))
     };
     for id in ["a", "b", "c"] {
         store.put_task(&task(id)).await.unwrap();
