@@ -1,9 +1,10 @@
 //! Fits a call to a function: finds it, matches its parameters, converts them.
 
 use crate::code::Code;
+use crate::delivery::HttpRequest;
 use crate::exports::{Lookup, Plan};
 use crate::lower::Lowering;
-use crate::{BindError, json, wit};
+use crate::{BindError, json, request, wit};
 use pilum_types::{Field, FunctionName, FunctionSignature, Parameter, Value};
 use serde_json::Map;
 use std::sync::Arc;
@@ -23,6 +24,8 @@ pub(crate) enum Arguments {
     Component(Vec<Val>),
     /// A command's standard input.
     Command(Vec<u8>),
+    /// What an http handler is asked.
+    Request(Box<HttpRequest>),
 }
 
 impl BoundCall {
@@ -61,14 +64,25 @@ impl BoundCall {
             Plan::CoreCommand { .. } | Plan::ComponentCommand { .. } => {
                 Arguments::Command(json_object(parameters)?)
             }
+            Plan::Handler { .. } => Arguments::Request(Box::new(request::of(signature, parameters)?)),
         };
         Ok(Self { code, function: index, arguments })
     }
 }
 
+impl BoundCall {
+    /// A request for the http handler in `code`.
+    pub(crate) fn to_handler(code: Arc<Code>, request: HttpRequest) -> Result<Self, Vec<String>> {
+        let Some(function) = code.exports().handler() else {
+            return Err(code.functions().iter().map(ToString::to_string).collect());
+        };
+        Ok(Self { code, function, arguments: Arguments::Request(Box::new(request)) })
+    }
+}
+
 /// The values in the order of the function's own parameters: by name when every
 /// one has a name, else by position.
-fn matched(signature: &FunctionSignature, given: Vec<Parameter>) -> Result<Vec<Value>, BindError> {
+pub(crate) fn matched(signature: &FunctionSignature, given: Vec<Parameter>) -> Result<Vec<Value>, BindError> {
     let fields = &signature.parameters;
     if let Some((field, what)) = fields.iter().find_map(|f| wit::unsupported(&f.ty).map(|what| (f, what))) {
         let reason = format!("a {what} cannot be passed from outside");
@@ -77,7 +91,8 @@ fn matched(signature: &FunctionSignature, given: Vec<Parameter>) -> Result<Vec<V
     if let Some(what) = signature.results.iter().find_map(wit::unsupported) {
         return Err(parameter_error("result", format!("a {what} cannot be passed to the outside")));
     }
-    let named = !given.is_empty() && given.iter().all(|parameter| !parameter.name.is_empty());
+    // Without any, those that may be left out are.
+    let named = given.iter().all(|parameter| !parameter.name.is_empty());
     // A core module's parameters have no names: whatever the caller calls them,
     // they are taken in order, unless they are called p0, p1, ….
     let by_name =
@@ -140,7 +155,7 @@ fn checked(parameter: Parameter, field: &Field) -> Result<Value, BindError> {
     ))
 }
 
-fn parameter_error(path: &str, reason: String) -> BindError {
+pub(crate) fn parameter_error(path: &str, reason: String) -> BindError {
     BindError::Parameter { path: path.to_owned(), reason }
 }
 

@@ -1,60 +1,74 @@
-//! Runs one call: a fresh instance, armed before its first instruction, and
-//! everything it did accounted for at its end.
+//! Runs one call: an instance, its world, the function, and everything it did
+//! accounted for at its end.
 
 use crate::bind::{Arguments, BoundCall};
-use crate::code::{Code, Linked};
+use crate::code::Code;
+use crate::delivery::Delivery;
 use crate::exports::Plan;
-use crate::failure::{self, DeadlinePassed};
-use crate::guest::{Guest, World};
+use crate::failure;
+use crate::guest::World;
+use crate::handler;
+use crate::house::House;
+use crate::instance::{Instance, TYPED_HOSTCALL_MIN_BYTES, unfit};
 use crate::json;
 use crate::lift::{self, Returned};
-use crate::limiter::Limiter;
 use crate::output::Tap;
-use crate::ticker::Ticker;
+use crate::shelf::Owner;
 use bytes::Bytes;
 use pilum_types::{
-    CallLimits, Failure, FailureCode, FunctionName, InstanceId, Outcome, Output, Receipt, TaskName, Value,
+    CallLimits, Failure, FailureCode, FunctionName, Outcome, Output, Policy, Receipt, TaskId, TaskName,
+    TenantId, Value,
 };
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
-use wasmtime::component::{ComponentExportIndex, Func as ComponentFunc, InstancePre as ComponentPre, Val};
-use wasmtime::{
-    Engine, Extern, Func, InstancePre, ModuleExport, Store, StoreContextMut, UpdateDeadline, Val as CoreVal,
-};
-
-/// Epoch ticks between two looks at the deadline.
-const TICKS_PER_YIELD: u64 = 1;
-/// What a host call of a command may hand over beyond a whole result, in bytes: as
-/// much as the longest request holds. Without it a command that reads its input,
-/// or writes a result a little over its bound, in one piece would be told that
-/// it is out of memory.
-const COMMAND_HOSTCALL_BEYOND_BYTES: u64 = 8 << 20;
-/// What a host call of a typed function may hand over at least, in bytes: its
-/// streams take 64 KiB at a time, whatever its result may be. A result with a
-/// smaller bound is checked once it is lifted.
-const TYPED_HOSTCALL_MIN_BYTES: u64 = 128 << 10;
+use wasmtime::Val as CoreVal;
+use wasmtime::component::Val;
 
 /// What a call runs under.
 #[derive(Debug, Clone)]
 pub struct CallContext {
     /// The task's name; a command's `argv[0]`.
     pub task: TaskName,
+    /// Whose instances it may use.
+    pub owner: Owner,
+    /// What the task's owner decided.
+    pub policy: Arc<Policy>,
     /// The function's name; a command's `argv[1]`.
     pub function: FunctionName,
     /// The bounds.
     pub limits: CallLimits,
     /// The guest's environment variables.
     pub environment: Arc<[(String, String)]>,
+    /// Whether an instance that served an earlier call must not be used.
+    pub force_new_instance: bool,
+    /// Where its output goes.
+    pub delivery: Delivery,
     /// Is told each log line as soon as it is written.
     pub tap: Option<Tap>,
 }
 
-/// What the guest returned, or why it did not.
-type Ended = Result<Output, CallError>;
+impl CallContext {
+    /// A call with nothing granted, in an instance of its own, its result kept.
+    pub fn new(task: TaskName, owner: TaskId, function: FunctionName, limits: CallLimits) -> Self {
+        Self {
+            task,
+            owner: Owner { tenant: TenantId::default(), task: owner, revision: 1 },
+            policy: Arc::default(),
+            function,
+            limits,
+            environment: Arc::from([]),
+            force_new_instance: false,
+            delivery: Delivery::Whole,
+            tap: None,
+        }
+    }
+}
 
-enum CallError {
+/// What the guest returned, or why it did not.
+pub(crate) type Ended = Result<Output, CallError>;
+
+pub(crate) enum CallError {
     Wasm(wasmtime::Error),
     Failed(Failure),
 }
@@ -65,98 +79,129 @@ impl From<wasmtime::Error> for CallError {
     }
 }
 
-pub(crate) async fn run(
-    engine: &Engine,
-    ticker: &Ticker,
-    slots: &Semaphore,
-    call: BoundCall,
-    context: CallContext,
-) -> Outcome {
+pub(crate) async fn run(house: &Arc<House>, call: BoundCall, context: CallContext) -> Outcome {
     let arrived = Instant::now();
     let limits = context.limits;
     let deadline = arrived + limits.timeout;
-    let Some(_slot) = slot(slots, deadline).await else {
-        return refused(arrived, failure::deadline(&limits));
-    };
-    let _running = ticker.run();
     let BoundCall { code, function, arguments } = call;
+    let in_use = house.enter(&context.owner, &code, &context.policy, || {
+        (limits, World::ahead(&context.owner, &context.policy, &limits))
+    });
+    let reuse = context.policy.instances.reuse.is_some() && !context.force_new_instance;
+    let unused = context.force_new_instance;
+    let delivery = context.delivery.clone();
     let (world, arguments) = world(context, arguments);
-    let limiter = Limiter::new(limits.memory_max_bytes, limits.table_max_elements);
     let command = world.stdout_is_result;
-    let mut store = Store::new(engine, Guest::new(limiter, deadline, world));
-    if let Err(error) = arm(&mut store, &limits, command) {
-        return refused(arrived, host_failure(&error));
-    }
-    let mut acquired = arrived;
-    let driven = timeout_at(deadline, drive(&mut store, &code, function, arguments, &mut acquired)).await;
-    let ended_at = Instant::now();
-    let fuel_consumed = limits.fuel.map(|fuel| fuel - store.get_fuel().unwrap_or(0).min(fuel));
-    let mut guest = store.into_data();
-    let written = guest.take_written();
-    let result = match driven {
-        Err(_elapsed) => Err(failure::deadline(&limits)),
-        Ok(Err(CallError::Failed(failure))) => Err(failure),
-        Ok(Err(CallError::Wasm(error))) => match failure::read(&error, &guest, &limits) {
-            Some(failure) => Err(failure),
-            None if command => Ok(Output::Raw(Vec::new())),
-            None => Err(Failure::new(
-                FailureCode::GuestExit,
-                "the function ended with exit code 0 instead of returning a result",
-            )),
+    // A command runs once from its start to its end.
+    let keep = reuse && !command;
+    let ready = in_use.as_ref().and_then(|in_use| in_use.shelf().take(&limits, &world, unused));
+    // Whether how long it takes to be ready is how long its code takes.
+    let mut is_measured = false;
+    let mut instance = match ready {
+        Some(ready) => ready,
+        None => match house.slot(deadline).await {
+            Some(slot) => {
+                is_measured = !slot.waited;
+                Instance::new(&house.engine, Arc::clone(&house.services), Some(slot.permit))
+            }
+            None => return refused(arrived, failure::deadline(&limits)),
         },
+    };
+    let _running = house.ticker.run();
+    if let Err(error) = instance.begin(&limits, deadline, world) {
+        return refused(arrived, host_failure(error));
+    }
+    let mut driven = Driven { acquired: arrived, keep };
+    let drive = drive(&mut instance, &code, function, arguments, &delivery, &limits, &mut driven);
+    let ended = timeout_at(deadline, drive).await;
+    let ended_at = Instant::now();
+    let fuel_consumed = limits.fuel.map(|fuel| fuel - instance.store.get_fuel().unwrap_or(0).min(fuel));
+    let written = instance.store.data_mut().take_written();
+    let guest = instance.store.data();
+    // What trapped, ran out of time or broke a rule is dropped, never kept.
+    let mut keep = driven.keep;
+    let result = match ended {
+        Err(_elapsed) => {
+            keep = false;
+            Err(failure::deadline(&limits))
+        }
+        Ok(Err(CallError::Failed(failure))) => {
+            keep &= failure.code == FailureCode::GuestError;
+            Err(failure)
+        }
+        Ok(Err(CallError::Wasm(error))) => {
+            keep = false;
+            match failure::read(&error, guest, &limits) {
+                Some(failure) => Err(failure),
+                None if command => Ok(Output::Raw(Vec::new())),
+                None => Err(Failure::new(
+                    FailureCode::GuestExit,
+                    "the function ended with exit code 0 instead of returning a result",
+                )),
+            }
+        }
         Ok(Ok(output)) => Ok(output),
     };
     let result = match result {
         Ok(Output::Raw(_)) if written.result_overflowed => Err(failure::result_too_large(&limits)),
         Ok(Output::Raw(_)) => Ok(Output::Raw(written.result)),
         Ok(Output::Typed(value)) if is_too_large(&value, &limits) => Err(failure::result_too_large(&limits)),
-        typed_or_failed => typed_or_failed,
+        other => other,
     };
-    Outcome {
+    if is_measured && driven.acquired > arrived {
+        code.was_instantiated(driven.acquired.saturating_duration_since(arrived));
+    }
+    let peak_memory_bytes = guest.limiter.memory_peak_bytes();
+    let acquire = driven.acquired.saturating_duration_since(arrived);
+    let outcome = Outcome {
         result,
         receipt: Receipt {
             queue_wait: Duration::ZERO,
-            acquire: acquired.saturating_duration_since(arrived),
-            guest: ended_at.saturating_duration_since(acquired),
+            acquire,
+            guest: ended_at.saturating_duration_since(driven.acquired),
             fuel_consumed,
-            peak_memory_bytes: guest.limiter.memory_peak_bytes(),
+            peak_memory_bytes,
             attempt: 1,
-            instance_calls: 1,
+            instance_calls: instance.calls(),
         },
         log: written.log,
-        instance: Some(new_instance_id()),
+        instance: Some(instance.id()),
+    };
+    if let Some(in_use) = in_use {
+        let shelf = Arc::clone(in_use.shelf());
+        if keep && !instance.store.data().is_busy() {
+            house.put_back(&shelf, instance);
+        } else {
+            drop(instance);
+        }
+        drop(in_use);
+        house.fill(&shelf);
     }
+    outcome
 }
 
 /// Runs a call with nothing around it but what wasmtime needs.
-pub(crate) async fn run_bare(engine: &Engine, call: BoundCall, context: CallContext) -> Result<(), Failure> {
+pub(crate) async fn run_bare(house: &House, call: BoundCall, context: CallContext) -> Result<(), Failure> {
     let limits = context.limits;
+    let delivery = Delivery::Whole;
     let BoundCall { code, function, arguments } = call;
-    let (world, arguments) = world(context, arguments);
-    let mut store = Store::new(engine, Guest::new(Limiter::default(), Instant::now(), world));
-    store.set_epoch_deadline(u64::MAX / 2);
-    if limits.fuel.is_some() {
-        store.set_fuel(u64::MAX).map_err(|error| host_failure(&error))?;
-    }
-    match drive(&mut store, &code, function, arguments, &mut Instant::now()).await {
+    let (_world, arguments) = world(context, arguments);
+    let mut instance = Instance::bare(&house.engine, limits.fuel).map_err(host_failure)?;
+    let mut driven = Driven { acquired: Instant::now(), keep: false };
+    match drive(&mut instance, &code, function, arguments, &delivery, &limits, &mut driven).await {
         Ok(_output) => Ok(()),
         Err(CallError::Failed(failure)) => Err(failure),
-        Err(CallError::Wasm(error)) => match failure::read(&error, store.data(), &limits) {
+        Err(CallError::Wasm(error)) => match failure::read(&error, instance.store.data(), &limits) {
             Some(failure) => Err(failure),
             None => Ok(()),
         },
     }
 }
 
-fn host_failure(error: &wasmtime::Error) -> Failure {
-    Failure::new(FailureCode::HostError, format!("{error:#}"))
-}
-
-/// A slot, at once or by `deadline`.
-async fn slot(slots: &Semaphore, deadline: Instant) -> Option<SemaphorePermit<'_>> {
-    match slots.try_acquire() {
-        Ok(slot) => Some(slot),
-        Err(_taken) => timeout_at(deadline, slots.acquire()).await.ok()?.ok(),
+fn host_failure(error: CallError) -> Failure {
+    match error {
+        CallError::Failed(failure) => failure,
+        CallError::Wasm(error) => Failure::new(FailureCode::HostError, format!("{error:#}")),
     }
 }
 
@@ -167,47 +212,31 @@ fn refused(arrived: Instant, failure: Failure) -> Outcome {
 }
 
 fn world(context: CallContext, arguments: Arguments) -> (World, Arguments) {
-    let CallContext { task, function, limits, environment, tap } = context;
+    let CallContext { task, owner, function, limits, environment, delivery, tap, policy, .. } = context;
     let mut world = World {
+        arguments: Vec::new(),
         environment,
+        policy: Some(policy),
+        owner: Some(owner),
+        stdin: Bytes::new(),
+        stdout_is_result: false,
+        pieces: None,
         result_max_bytes: limits.result_max_bytes,
         log_max_bytes: limits.log_max_bytes,
         tap,
-        ..World::default()
     };
     match arguments {
         Arguments::Command(stdin) => {
             world.arguments = vec![task.as_str().to_owned(), function.as_str().to_owned()];
             world.stdin = Bytes::from(stdin);
             world.stdout_is_result = true;
+            if let Delivery::Pieces(pieces) = delivery {
+                world.pieces = Some(pieces);
+            }
             (world, Arguments::Command(Vec::new()))
         }
-        typed @ (Arguments::Core(_) | Arguments::Component(_)) => (world, typed),
+        others @ (Arguments::Core(_) | Arguments::Component(_) | Arguments::Request(_)) => (world, others),
     }
-}
-
-/// Puts every limit in place. Instantiation already runs guest code (start
-/// functions, initialisers), so this comes before it.
-fn arm(store: &mut Store<Guest>, limits: &CallLimits, command: bool) -> wasmtime::Result<()> {
-    store.limiter(|guest| &mut guest.limiter);
-    store.set_epoch_deadline(TICKS_PER_YIELD);
-    store.epoch_deadline_callback(on_tick);
-    store.set_hostcall_fuel(hostcall_bytes(limits, command));
-    match limits.fuel {
-        Some(fuel) => store.set_fuel(fuel),
-        None => Ok(()),
-    }
-}
-
-/// Bytes that may cross at once. A typed result does so whole, which is what
-/// bounds it; what a command writes is bounded where it is kept.
-fn hostcall_bytes(limits: &CallLimits, command: bool) -> usize {
-    let bytes = if command {
-        limits.result_max_bytes.saturating_add(COMMAND_HOSTCALL_BEYOND_BYTES)
-    } else {
-        limits.result_max_bytes.max(TYPED_HOSTCALL_MIN_BYTES)
-    };
-    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 /// Whether a typed result is over a bound that is too small for lifting to enforce.
@@ -215,34 +244,30 @@ fn is_too_large(value: &Value, limits: &CallLimits) -> bool {
     limits.result_max_bytes < TYPED_HOSTCALL_MIN_BYTES && lift::bytes_of(value) > limits.result_max_bytes
 }
 
-/// Lets other calls run, or stops the guest. tokio's own yield also lets the
-/// runtime look at its sockets and timers, so endless loops starve nobody.
-#[expect(clippy::needless_pass_by_value, reason = "the signature is wasmtime's")]
-fn on_tick(store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
-    match store.data().deadline {
-        Some(deadline) if Instant::now() >= deadline => Err(wasmtime::Error::new(DeadlinePassed)),
-        Some(_) | None => {
-            // Threads of the same core too, which the scheduler would otherwise
-            // let wait for the rest of a slice of some 3 ms.
-            std::thread::yield_now();
-            Ok(UpdateDeadline::YieldCustom(TICKS_PER_YIELD, Box::pin(tokio::task::yield_now())))
-        }
-    }
+/// What is noted while a call is driven.
+struct Driven {
+    /// When its instance was ready.
+    acquired: Instant,
+    /// Whether the instance may serve another.
+    keep: bool,
 }
 
-/// Makes the instance, notes when it was ready, calls the function.
+/// Makes the instance if need be, notes when it was ready, calls the function.
 async fn drive(
-    store: &mut Store<Guest>,
+    instance: &mut Instance,
     code: &Code,
     function: usize,
     arguments: Arguments,
-    acquired: &mut Instant,
+    delivery: &Delivery,
+    limits: &CallLimits,
+    driven: &mut Driven,
 ) -> Ended {
     let plan = code.exports().plan(function).map(|(plan, _)| plan);
-    match (code.linked(), plan, arguments) {
-        (Linked::Core(pre), Some(Plan::Core { export, results, .. }), Arguments::Core(values)) => {
-            let func = core_function(store, code, pre, export).await?;
-            *acquired = Instant::now();
+    instance.instantiate(code).await?;
+    match (plan, arguments) {
+        (Some(Plan::Core { export, results, .. }), Arguments::Core(values)) => {
+            let func = instance.core_function(export)?;
+            driven.acquired = Instant::now();
             // Toolchains emit one result at most; several need an allocation.
             let mut one = [CoreVal::I32(0)];
             let mut several = Vec::new();
@@ -253,25 +278,21 @@ async fn drive(
                     several.as_mut_slice()
                 }
             };
-            func.call_async(&mut *store, &values, returned).await?;
+            func.call_async(&mut instance.store, &values, returned).await?;
             Ok(Output::Typed(lift::core(returned)))
         }
-        (Linked::Core(pre), Some(Plan::CoreCommand { export }), Arguments::Command(_)) => {
-            let func = core_function(store, code, pre, export).await?;
-            *acquired = Instant::now();
-            func.call_async(&mut *store, &[], &mut []).await?;
+        (Some(Plan::CoreCommand { export }), Arguments::Command(_)) => {
+            let func = instance.core_function(export)?;
+            driven.acquired = Instant::now();
+            func.call_async(&mut instance.store, &[], &mut []).await?;
             Ok(Output::Raw(Vec::new()))
         }
-        (
-            Linked::Component(pre),
-            Some(Plan::Component { export, result, .. }),
-            Arguments::Component(values),
-        ) => {
-            let func = component_function(store, pre, export).await?;
-            *acquired = Instant::now();
+        (Some(Plan::Component { export, result, .. }), Arguments::Component(values)) => {
+            let func = instance.component_function(export)?;
+            driven.acquired = Instant::now();
             let mut returned = [Val::Bool(false)];
             let expected = if result.is_some() { returned.as_mut_slice() } else { &mut [] };
-            func.call_async(&mut *store, &values, expected).await?;
+            func.call_async(&mut instance.store, &values, expected).await?;
             let [returned] = returned;
             match lift::component(result.is_some().then_some(returned), result.as_ref()) {
                 Returned::Value(value) => Ok(Output::Typed(value)),
@@ -281,11 +302,11 @@ async fn drive(
                 ))),
             }
         }
-        (Linked::Component(pre), Some(Plan::ComponentCommand { export }), Arguments::Command(_)) => {
-            let func = component_function(store, pre, export).await?;
-            *acquired = Instant::now();
+        (Some(Plan::ComponentCommand { export }), Arguments::Command(_)) => {
+            let func = instance.component_function(export)?;
+            driven.acquired = Instant::now();
             let mut returned = [Val::Bool(false)];
-            func.call_async(&mut *store, &[], &mut returned).await?;
+            func.call_async(&mut instance.store, &[], &mut returned).await?;
             match returned {
                 [Val::Result(Err(_))] => Err(CallError::Failed(Failure::new(
                     FailureCode::GuestExit,
@@ -294,43 +315,16 @@ async fn drive(
                 _ => Ok(Output::Raw(Vec::new())),
             }
         }
-        _ => Err(host_error("the call does not fit the code it was bound to")),
+        (Some(Plan::Handler { export }), Arguments::Request(request)) => {
+            let func = instance.component_function(export)?;
+            driven.acquired = Instant::now();
+            // Boxed, since a call of anything else has no use for its state.
+            let called =
+                Box::pin(handler::call(&mut instance.store, func, *request, delivery, limits, driven.keep));
+            let (output, keep) = called.await?;
+            driven.keep = keep;
+            Ok(output)
+        }
+        _ => Err(unfit()),
     }
-}
-
-/// A fresh instance's export, with the instance initialised if it wants to be.
-async fn core_function(
-    store: &mut Store<Guest>,
-    code: &Code,
-    pre: &InstancePre<Guest>,
-    export: &ModuleExport,
-) -> Result<Func, CallError> {
-    let instance = pre.instantiate_async(&mut *store).await?;
-    let find = |store: &mut Store<Guest>, export: &ModuleExport| {
-        let found = instance.get_module_export(store, export).and_then(Extern::into_func);
-        found.ok_or_else(|| host_error("an export of the module is gone"))
-    };
-    if let Some(initialize) = &code.exports().initialize {
-        let initialize = find(store, initialize)?;
-        initialize.call_async(&mut *store, &[], &mut []).await?;
-    }
-    find(store, export)
-}
-
-async fn component_function(
-    store: &mut Store<Guest>,
-    pre: &ComponentPre<Guest>,
-    export: &ComponentExportIndex,
-) -> Result<ComponentFunc, CallError> {
-    let instance = pre.instantiate_async(&mut *store).await?;
-    instance.get_func(store, export).ok_or_else(|| host_error("an export of the component is gone"))
-}
-
-fn host_error(message: &str) -> CallError {
-    CallError::Failed(Failure::new(FailureCode::HostError, message))
-}
-
-fn new_instance_id() -> InstanceId {
-    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    InstanceId::from_parts(u64::try_from(unix.as_millis()).unwrap_or(u64::MAX), rand::random())
 }

@@ -3,33 +3,48 @@
 
 use crate::EngineError;
 use crate::exports::Exports;
+use crate::grants::{grant_of, missing_grant};
 use crate::guest::Guest;
-use pilum_types::{Digest, FunctionSignature};
+use crate::imports;
+use pilum_types::{Digest, FunctionSignature, Grants, Import};
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use wasmtime::component::{Component, InstancePre as ComponentPre, Linker as ComponentLinker};
 use wasmtime::{Engine, InstancePre, Linker, Module, Store};
 
-/// Packages of WASI that a component may import. What is in them is bounded by
-/// the guest's world, where there are no files, no sockets and no names.
-const GRANTED_PACKAGES: [&str; 6] =
-    ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
+/// Packages that a component may import. What is in them is bounded by
+/// the guest's world, where there are no files, no sockets and no names, and requests
+/// leave only to where the task was granted.
+const LINKED_PACKAGES: [&str; 10] = [
+    "wasi:cli/",
+    "wasi:clocks/",
+    "wasi:config/",
+    "wasi:filesystem/",
+    "wasi:http/",
+    "wasi:io/",
+    "wasi:keyvalue/",
+    "wasi:logging/",
+    "wasi:random/",
+    "wasi:sockets/",
+];
+
+/// Instantiating that takes longer is slow: a call over HTTP/2 takes some 30 µs
+/// for everything else.
+const SLOW_NS: u64 = 150_000;
 
 /// An artifact's code, ready to be called.
 pub struct Code {
     digest: Digest,
     exports: Exports,
-    imports: Vec<Import>,
+    /// What it imports, all of it linked.
+    imports: Vec<String>,
+    /// Whether some of that takes a grant.
+    needs_grants: bool,
     linked: Linked,
     image_bytes: usize,
-}
-
-/// Something the code wants from the host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Import {
-    /// `module::name` of a core import, the interface's full name of a component's.
-    pub name: String,
-    /// Whether the host grants it.
-    pub granted: bool,
+    /// How long instantiating it took of late, in nanoseconds.
+    instantiated_ns: AtomicU64,
 }
 
 pub(crate) enum Linked {
@@ -62,9 +77,27 @@ impl Code {
         &self.exports.signatures
     }
 
-    /// What it imports; all granted, or it would not be ready.
-    pub fn imports(&self) -> &[Import] {
-        &self.imports
+    /// What it imports, and whether a task with these grants gets it.
+    pub fn imports(&self, grants: &Grants) -> Vec<Import> {
+        let import = |name: &String| Import { name: name.clone(), granted: self.is_granted(name, grants) };
+        self.imports.iter().map(import).collect()
+    }
+
+    /// Whether a task with these grants may run it.
+    ///
+    /// # Errors
+    /// Names every import that is not granted, and how it would be.
+    pub(crate) fn check(&self, grants: &Grants) -> Result<(), EngineError> {
+        if !self.needs_grants {
+            return Ok(());
+        }
+        let missing = self.imports.iter().filter(|name| !self.is_granted(name, grants));
+        let missing: Vec<String> = missing.map(|name| missing_grant(name)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(EngineError::ImportsNotGranted { missing }) }
+    }
+
+    fn is_granted(&self, name: &str, grants: &Grants) -> bool {
+        grant_of(name).is_none_or(|grant| grant.is_given(grants))
     }
 
     pub(crate) fn exports(&self) -> &Exports {
@@ -73,6 +106,19 @@ impl Code {
 
     pub(crate) fn linked(&self) -> &Linked {
         &self.linked
+    }
+
+    /// Notes how long instantiating it took.
+    pub(crate) fn was_instantiated(&self, took: Duration) {
+        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        let before = self.instantiated_ns.load(Ordering::Relaxed);
+        let mean = if before == 0 { took } else { before - before / 8 + took / 8 };
+        self.instantiated_ns.store(mean, Ordering::Relaxed);
+    }
+
+    /// Whether it takes so long to instantiate that a shelf is worth its memory.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.instantiated_ns.load(Ordering::Relaxed) > SLOW_NS
     }
 
     /// Bytes of native code and data, as they weigh on a cache.
@@ -89,21 +135,30 @@ impl Compiled {
         }
     }
 
-    pub(crate) fn imports(&self, engine: &Engine, linkers: &Linkers) -> Vec<Import> {
+    /// What it imports, and whether a task with these grants would get it here.
+    pub(crate) fn imports(&self, engine: &Engine, linkers: &Linkers, grants: &Grants) -> Vec<Import> {
+        let import = |name: String| {
+            let given = grant_of(&name).is_none_or(|grant| grant.is_given(grants));
+            Import { granted: given && self.is_linked(&name, linkers), name }
+        };
+        self.import_names(engine).into_iter().map(import).collect()
+    }
+
+    fn is_linked(&self, name: &str, linkers: &Linkers) -> bool {
         match self {
-            Self::Core(module) => module
-                .imports()
-                .map(|import| format!("{}::{}", import.module(), import.name()))
-                .map(|name| Import { granted: linkers.core_names.contains(&name), name })
-                .collect(),
-            Self::Component(component) => component
-                .component_type()
-                .imports(engine)
-                .map(|(name, _)| Import {
-                    name: name.to_owned(),
-                    granted: GRANTED_PACKAGES.iter().any(|package| name.starts_with(package)),
-                })
-                .collect(),
+            Self::Core(_) => linkers.core_names.contains(name),
+            Self::Component(_) => LINKED_PACKAGES.iter().any(|package| name.starts_with(package)),
+        }
+    }
+
+    fn import_names(&self, engine: &Engine) -> Vec<String> {
+        match self {
+            Self::Core(module) => {
+                module.imports().map(|import| format!("{}::{}", import.module(), import.name())).collect()
+            }
+            Self::Component(component) => {
+                component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect()
+            }
         }
     }
 
@@ -123,6 +178,8 @@ impl Linkers {
         wasmtime_wasi::p1::add_to_linker_async(&mut core, Guest::p1).map_err(internal)?;
         let mut component = ComponentLinker::new(engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut component).map_err(internal)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut component).map_err(internal)?;
+        imports::add_to_linker(&mut component).map_err(internal)?;
         let mut store = Store::new(engine, Guest::default());
         let core_names = core.iter(&mut store).map(|(module, name, _)| format!("{module}::{name}")).collect();
         Ok(Self { core, core_names, component })
@@ -138,8 +195,9 @@ impl Linkers {
         digest: Digest,
         compiled: &Compiled,
     ) -> Result<Code, EngineError> {
-        let imports = compiled.imports(engine, self);
-        let missing: Vec<String> = imports.iter().filter(|i| !i.granted).map(|i| i.name.clone()).collect();
+        let imports = compiled.import_names(engine);
+        let missing: Vec<String> =
+            imports.iter().filter(|name| !compiled.is_linked(name, self)).cloned().collect();
         if !missing.is_empty() {
             return Err(EngineError::ImportsNotGranted { missing });
         }
@@ -155,9 +213,11 @@ impl Linkers {
         Ok(Code {
             digest,
             exports: compiled.exports(engine)?,
+            needs_grants: imports.iter().any(|name| grant_of(name).is_some()),
             imports,
             linked,
             image_bytes: compiled.image_bytes(),
+            instantiated_ns: AtomicU64::new(0),
         })
     }
 }

@@ -15,9 +15,14 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
-/// How long a child may compile. The largest component we know, 18 MB of Python,
-/// takes 5 s on two cores.
-const COMPILE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Processor time a child may take. Not that of the clock, because on a busy machine
+/// a niced child waits most of the time.
+const COMPILE_CPU_MAX: Duration = Duration::from_secs(10);
+/// The same for a large artifact, which gets all cores. The largest component we know,
+/// 18 MB of Python, takes a third of it.
+const LARGE_COMPILE_CPU_MAX: Duration = Duration::from_secs(20);
+/// How long a child may take by the clock, whatever it waits for.
+const COMPILE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Memory a child may write to, in bytes.
 const COMPILE_MEMORY_MAX_BYTES: u64 = 1 << 30;
 /// How much a child yields to calls that run (19 is the most).
@@ -209,9 +214,7 @@ fn died(status: ExitStatus) -> EngineError {
         (Some(ABORTED | FAULTED), _) => {
             EngineError::CompileLimit(format!("it needs more than {mib} MiB of memory ({status})"))
         }
-        (Some(CPU_TIME_SPENT), _) => {
-            EngineError::CompileLimit(format!("it takes too much processor time ({status})"))
-        }
+        (Some(CPU_TIME_SPENT), _) => EngineError::CompileLimit("it takes too much processor time".to_owned()),
         (_, Some(PANICKED)) => EngineError::Invalid("the compiler gave up on it".to_owned()),
         // Somebody else killed it, or it could not take its limits: not the artifact's fault.
         _ => EngineError::Internal(format!("the compiling child ended without an answer ({status})")),
@@ -226,6 +229,11 @@ fn precompile(engine: &Engine, layer: Layer, wasm: &[u8]) -> Result<Vec<u8>, Str
     compiled.map_err(|error| format!("{error:#}"))
 }
 
+/// Processor time for compiling so many bytes.
+fn cpu_max(bytes: usize) -> Duration {
+    if bytes > ONE_THREAD_MAX_BYTES { LARGE_COMPILE_CPU_MAX } else { COMPILE_CPU_MAX }
+}
+
 /// What a compiling child does: takes its limits, reads wasm from standard
 /// input, writes the answer to standard output.
 pub fn run_compile_child(metered: bool) -> ExitCode {
@@ -238,12 +246,13 @@ pub fn run_compile_child(metered: bool) -> ExitCode {
 fn compile_child(metered: bool) -> std::io::Result<()> {
     let limit = Some(COMPILE_MEMORY_MAX_BYTES);
     setrlimit(Resource::Data, Rlimit { current: limit, maximum: limit })?;
-    let seconds = Some(COMPILE_TIMEOUT.as_secs() * 4);
-    setrlimit(Resource::Cpu, Rlimit { current: seconds, maximum: seconds })?;
     // A child that may not be nice still compiles.
     let _ = nice(COMPILE_NICENESS);
     let mut wasm = Vec::new();
     std::io::stdin().lock().read_to_end(&mut wasm)?;
+    let seconds = cpu_max(wasm.len()).as_secs();
+    // The harder limit comes without a word of what it was.
+    setrlimit(Resource::Cpu, Rlimit { current: Some(seconds), maximum: Some(seconds + 1) })?;
     let compiled = Layer::of(&wasm).map_err(|error| error.to_string()).and_then(|layer| {
         let engine = Engine::new(&config::codegen_config(metered)).map_err(|error| format!("{error:#}"))?;
         precompile(&engine, layer, &wasm)

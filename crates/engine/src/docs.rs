@@ -23,6 +23,8 @@ const DOC_MAX_BYTES: usize = 4 << 10;
 /// Docs that are kept of one artifact, in bytes. Exported interfaces share their
 /// docs, so there can be more than in the section.
 const DOCS_MAX_BYTES: usize = 256 << 10;
+/// Interfaces that are looked at: each is compared with each that is exported.
+const INTERFACES_MAX: usize = 1_000;
 /// The world whose functions are those of the component itself.
 const ROOT: &str = "root";
 
@@ -107,7 +109,7 @@ impl Docs {
 
     /// Functions of the package's interfaces, which are named without the package.
     fn add_interfaces(&mut self, package: &Map<String, Json>, exported: &[&str]) {
-        for (name, interface) in entries(package.get("interfaces")) {
+        for (name, interface) in entries(package.get("interfaces")).into_iter().take(INTERFACES_MAX) {
             let mut fitting = exported.iter().filter(|full| last_part(full) == name);
             // Of two with that name, nobody says whose the docs are.
             if let (Some(full), None) = (fitting.next(), fitting.next()) {

@@ -2,18 +2,28 @@
 
 use crate::bind::BoundCall;
 use crate::call::{self, CallContext};
-use crate::code::{Code, Compiled, Import, Linkers};
+use crate::code::{Code, Compiled, Linkers};
 use crate::compile::{CompileQueue, Compiler, Layer};
 use crate::config::{Allocation, config};
+use crate::delivery::HttpRequest;
+use crate::docs;
+use crate::guest::Services;
+use crate::house::House;
 use crate::native::NativeCache;
+use crate::shelf::Owner;
 use crate::ticker::Ticker;
 use crate::{BindError, EngineError, EngineSettings};
+use bytes::Bytes;
+use futures::stream::BoxStream;
 use moka::future::Cache;
-use pilum_artifact::{ArtifactStore, VerifiedArtifact};
-use pilum_types::{ArtifactSource, Digest, Failure, FunctionName, FunctionSignature, Outcome, Parameter};
-use std::sync::Arc;
+use pilum_artifact::{ArtifactError, ArtifactStore, VerifiedArtifact};
+use pilum_types::{
+    ArtifactSource, CallLimits, Description, Digest, Failure, FunctionName, FunctionSignature, Grants,
+    Import, Outcome, Parameter, Policy,
+};
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use wasmtime::component::Component;
 use wasmtime::{Engine as Wasmtime, Module};
 
@@ -25,6 +35,7 @@ const FAILURES_MAX: u64 = 10_000;
 /// Makes artifacts ready and runs their functions.
 pub struct Engine {
     wasmtime: Wasmtime,
+    house: Arc<House>,
     pooled: bool,
     artifacts: ArtifactStore,
     linkers: Linkers,
@@ -32,10 +43,6 @@ pub struct Engine {
     compile: CompileQueue,
     ready: Cache<Digest, Arc<Code>>,
     failed: Cache<Digest, EngineError>,
-    ticker: Ticker,
-    /// One permit an instance that lives, so that a call waits where the pool
-    /// would fail. Never closed.
-    slots: Semaphore,
 }
 
 impl Engine {
@@ -49,6 +56,7 @@ impl Engine {
         settings: &EngineSettings,
         artifacts: ArtifactStore,
         compiler: Compiler,
+        services: Services,
     ) -> Result<Self, EngineError> {
         let (wasmtime, pooled) = match Wasmtime::new(&config(settings, Allocation::Pooled)?) {
             Ok(wasmtime) => (wasmtime, true),
@@ -70,6 +78,8 @@ impl Engine {
             metered = settings.metered,
             "engine started"
         );
+        let ticker = Ticker::start(&wasmtime)
+            .map_err(|error| EngineError::Internal(format!("the epoch thread does not start: {error}")))?;
         Ok(Self {
             linkers: Linkers::new(&wasmtime)?,
             native: Arc::new(NativeCache::open(
@@ -80,10 +90,7 @@ impl Engine {
             compile: CompileQueue::new(compiler, settings.metered),
             ready: Cache::builder().max_capacity(settings.code_cache_max_bytes).weigher(code_bytes).build(),
             failed: Cache::builder().max_capacity(FAILURES_MAX).time_to_live(FAILURE_REMEMBERED).build(),
-            ticker: Ticker::start(&wasmtime).map_err(|error| {
-                EngineError::Internal(format!("the epoch thread does not start: {error}"))
-            })?,
-            slots: Semaphore::new(settings.instance_slots as usize),
+            house: Arc::new(House::new(wasmtime.clone(), ticker, services, settings.instance_slots)),
             pooled,
             artifacts,
             wasmtime,
@@ -101,7 +108,13 @@ impl Engine {
     /// # Errors
     /// See [`EngineError`]. Code that is invalid or takes too much to compile
     /// is remembered and refused without another try for an hour.
-    pub async fn prepare(&self, source: &ArtifactSource) -> Result<Arc<Code>, EngineError> {
+    pub async fn prepare(&self, source: &ArtifactSource, grants: &Grants) -> Result<Arc<Code>, EngineError> {
+        let code = self.prepare_any(source).await?;
+        code.check(grants)?;
+        Ok(code)
+    }
+
+    async fn prepare_any(&self, source: &ArtifactSource) -> Result<Arc<Code>, EngineError> {
         let Some(digest) = source.checksum else {
             let artifact = Box::pin(self.artifacts.fetch(source)).await?;
             return Box::pin(self.prepare_digest(artifact.digest(), Origin::Artifact(&artifact))).await;
@@ -118,10 +131,43 @@ impl Engine {
     pub async fn describe(
         &self,
         artifact: &VerifiedArtifact,
+        grants: &Grants,
     ) -> Result<(Vec<FunctionSignature>, Vec<Import>), EngineError> {
         let compiled = self.compiled(artifact.digest(), Origin::Artifact(artifact)).await?;
-        let imports = compiled.imports(&self.wasmtime, &self.linkers);
+        let imports = compiled.imports(&self.wasmtime, &self.linkers, grants);
         Ok((compiled.exports(&self.wasmtime)?.signatures, imports))
+    }
+
+    /// What ready code is, as its callers see it.
+    pub async fn describe_code(
+        &self,
+        code: &Arc<Code>,
+        source: &ArtifactSource,
+        grants: &Grants,
+    ) -> Description {
+        // Native code has no docs. Nobody waits for them in vain: what is kept is read,
+        // what is not is done without.
+        let kept = match source.checksum {
+            Some(digest) => self.artifacts.kept(digest).await.ok().flatten(),
+            None => None,
+        };
+        let docs = match kept {
+            Some(artifact) => blocking(move || docs::of(artifact.bytes())).await.unwrap_or_default(),
+            None => HashMap::new(),
+        };
+        let docs = docs.into_iter().collect();
+        Description { functions: code.functions().to_vec(), imports: code.imports(grants), docs }
+    }
+
+    /// Keeps an artifact's bytes that somebody brings.
+    ///
+    /// # Errors
+    /// See [`ArtifactStore::upload`].
+    pub async fn upload(
+        &self,
+        bytes: BoxStream<'static, Result<Bytes, String>>,
+    ) -> Result<(ArtifactSource, u64), ArtifactError> {
+        self.artifacts.upload(bytes).await
     }
 
     /// Keeps an artifact's bytes on disk for as long as the answer lives.
@@ -143,9 +189,33 @@ impl Engine {
         BoundCall::new(code.clone(), function, parameters)
     }
 
+    /// Fits a request to the http handler in `code`.
+    ///
+    /// # Errors
+    /// When there is none: what is exported instead.
+    pub fn bind_request(&self, code: &Arc<Code>, request: HttpRequest) -> Result<BoundCall, Vec<String>> {
+        BoundCall::to_handler(code.clone(), request)
+    }
+
+    /// The instances that stand ready for an owner; they go when the answer does.
+    pub fn instances(&self, owner: Owner) -> OwnedInstances {
+        OwnedInstances { house: Arc::downgrade(&self.house), owner }
+    }
+
+    /// How many instances stand ready, of all owners.
+    pub fn ready_instances(&self) -> usize {
+        self.house.shelves.len().1
+    }
+
+    /// Has as many instances stand ready for an owner as the policy asks for. Must be
+    /// called inside a tokio runtime.
+    pub fn warm(&self, owner: &Owner, code: &Arc<Code>, policy: &Arc<Policy>, limits: CallLimits) {
+        self.house.warm(owner, code, policy, limits);
+    }
+
     /// Runs a call to its end within its limits. Dropping the future stops the guest.
     pub fn run(&self, call: BoundCall, context: CallContext) -> impl Future<Output = Outcome> + Send {
-        call::run(&self.wasmtime, &self.ticker, &self.slots, call, context)
+        call::run(&self.house, call, context)
     }
 
     /// Runs a call as wasmtime alone would: a fresh instance and the call, without
@@ -159,7 +229,7 @@ impl Engine {
         call: BoundCall,
         context: CallContext,
     ) -> impl Future<Output = Result<(), Failure>> + Send {
-        call::run_bare(&self.wasmtime, call, context)
+        call::run_bare(&self.house, call, context)
     }
 
     async fn prepare_digest(&self, digest: Digest, origin: Origin<'_>) -> Result<Arc<Code>, EngineError> {
@@ -206,7 +276,8 @@ impl Engine {
             Origin::Artifact(artifact) => artifact.clone(),
         };
         let layer = Layer::of(artifact.bytes())?;
-        let code = self.compile.compile(&self.wasmtime, layer, &artifact, self.ticker.is_ticking()).await?;
+        let code =
+            self.compile.compile(&self.wasmtime, layer, &artifact, self.house.ticker.is_ticking()).await?;
         let (native, wasmtime) = (self.native.clone(), self.wasmtime.clone());
         let kept_and_loaded = blocking(move || {
             if let Err(error) = native.keep(digest, &code) {
@@ -251,6 +322,21 @@ impl Drop for RetainedArtifact {
     }
 }
 
+/// Instances that stand ready for an owner, who is gone once this is dropped.
+pub struct OwnedInstances {
+    /// What stands on a shelf must not keep the engine.
+    house: Weak<House>,
+    owner: Owner,
+}
+
+impl Drop for OwnedInstances {
+    fn drop(&mut self) {
+        if let Some(house) = self.house.upgrade() {
+            house.shelves.remove(&self.owner);
+        }
+    }
+}
+
 #[expect(unsafe_code, reason = "loading our own verified native code, the one exception")]
 fn deserialize_module(wasmtime: &Wasmtime, code: &[u8]) -> Result<Module, String> {
     // SAFETY: `code` is what wasmtime's own serializer wrote: it comes either
@@ -269,6 +355,12 @@ fn deserialize_component(wasmtime: &Wasmtime, code: &[u8]) -> Result<Component, 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EngineError> {
     let ended = tokio::task::spawn_blocking(work).await;
     ended.map_err(|error| EngineError::Internal(format!("a blocking task failed: {error}")))
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.house.stop.cancel();
+    }
 }
 
 impl std::fmt::Debug for Engine {

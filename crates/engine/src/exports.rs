@@ -2,7 +2,7 @@
 //! so that a call looks up one name and nothing else.
 
 use crate::{EngineError, wit};
-use pilum_types::{Field, FunctionKind, FunctionSignature};
+use pilum_types::{Field, FunctionKind, FunctionSignature, ValueType};
 use std::collections::HashMap;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, Type};
@@ -14,6 +14,8 @@ const CORE_COMMAND: &str = "_start";
 const CORE_INITIALIZE: &str = "_initialize";
 /// The interface of a component command, without its version.
 const COMPONENT_COMMAND: &str = "wasi:cli/run@";
+/// The interface of an http handler, without its version.
+const HANDLER: &str = "wasi:http/incoming-handler@";
 
 /// What the names and types of one artifact's functions may take, in bytes.
 /// Some hundred functions with rich types take tens of KiB.
@@ -25,6 +27,7 @@ pub(crate) enum Plan {
     Component { export: ComponentExportIndex, parameters: Box<[(String, Type)]>, result: Option<Type> },
     CoreCommand { export: ModuleExport },
     ComponentCommand { export: ComponentExportIndex },
+    Handler { export: ComponentExportIndex },
 }
 
 /// Every function of one artifact.
@@ -112,6 +115,8 @@ impl Exports {
                         let Some(export) = component.get_export_index(Some(&outer), inner) else { continue };
                         if name.starts_with(COMPONENT_COMMAND) && inner == "run" {
                             command = Some((format!("{name}#run"), export));
+                        } else if name.starts_with(HANDLER) && inner == "handle" {
+                            exports.add(handler_signature(name), Plan::Handler { export });
                         } else {
                             exports.add_typed(format!("{name}#{inner}"), export, &func, &mut left)?;
                         }
@@ -152,6 +157,11 @@ impl Exports {
             None if self.command => one(0),
             None => self.nothing(),
         }
+    }
+
+    /// The http handler, if there is one.
+    pub(crate) fn handler(&self) -> Option<usize> {
+        self.plans.iter().position(|plan| matches!(plan, Plan::Handler { .. }))
     }
 
     /// The plan at an index that [`look_up`](Self::look_up) gave.
@@ -247,6 +257,24 @@ fn command_signature(name: &str) -> FunctionSignature {
         name: name.to_owned(),
         kind: FunctionKind::Command,
         parameters: Vec::new(),
+        results: Vec::new(),
+    }
+}
+
+/// A handler takes its request as parameters where it is called by name.
+fn handler_signature(interface: &str) -> FunctionSignature {
+    let optional =
+        |name: &str, ty: ValueType| Field { name: name.to_owned(), ty: ValueType::Option(Box::new(ty)) };
+    let header = ValueType::Tuple(vec![ValueType::String, ValueType::String]);
+    FunctionSignature {
+        name: format!("{interface}#handle"),
+        kind: FunctionKind::Handler,
+        parameters: vec![
+            optional("method", ValueType::String),
+            optional("path", ValueType::String),
+            optional("headers", ValueType::List(Box::new(header))),
+            optional("body", ValueType::String),
+        ],
         results: Vec::new(),
     }
 }

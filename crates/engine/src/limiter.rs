@@ -18,6 +18,11 @@ impl Limiter {
         Self { memory_max_bytes, table_max_elements, ..Self::default() }
     }
 
+    /// Begins a call: what was refused to the one before is none of its business.
+    pub(crate) fn begin(&mut self) {
+        self.refused = false;
+    }
+
     /// Most bytes of linear memory held at once.
     pub(crate) fn memory_peak_bytes(&self) -> u64 {
         self.memory_peak_bytes

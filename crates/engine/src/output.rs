@@ -98,11 +98,18 @@ impl Captured {
         })))
     }
 
+    /// Begins another call in the same store.
+    pub(crate) fn begin(&self, result_max_bytes: u64, log_max_bytes: u64, tap: Option<Tap>) {
+        let next = Self::new(result_max_bytes, log_max_bytes, tap);
+        let mut next = next.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), &mut *next);
+    }
+
     pub(crate) fn stream(&self, destination: Destination) -> CapturedStream {
         CapturedStream { captured: self.clone(), destination }
     }
 
-    /// Takes what was written. Called when no guest can write any more.
+    /// Takes what was written. Called when no guest runs.
     pub(crate) fn take(&self) -> Written {
         let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Written {
@@ -112,7 +119,7 @@ impl Captured {
         }
     }
 
-    fn write(&self, destination: Destination, bytes: &[u8]) {
+    pub(crate) fn write(&self, destination: Destination, bytes: &[u8]) {
         let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match destination {
             Destination::Log(stream) => streams.log.write(stream, bytes),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod instances;
 mod limits;
 mod ready;
 mod refused;

@@ -41,7 +41,7 @@ async fn every_import_that_is_not_granted_is_named() {
     let component = r#"(component (import "acme:bank/vault@1.0.0" (instance)) (import "wasi:http/types@0.2.0" (instance)))"#;
     assert_eq!(
         rig.code(component).await.unwrap_err().to_string(),
-        "the artifact imports what is not granted: acme:bank/vault@1.0.0, wasi:http/types@0.2.0"
+        "the artifact imports what is not granted: acme:bank/vault@1.0.0"
     );
 }
 
@@ -63,7 +63,7 @@ async fn a_restart_does_not_compile_again() {
     std::fs::remove_file(first.directory.path().join("code.wasm")).unwrap();
     let again = Rig { engine: engine(first.directory.path(), false), directory: first.directory };
     let source = ArtifactSource { location: "file:code.wasm".to_owned(), checksum: Some(digest) };
-    let code = again.engine.prepare(&source).await.unwrap();
+    let code = again.engine.prepare(&source, &Default::default()).await.unwrap();
     let sum = again.call(&code, "add", vec![2.into(), 3.into()], LIMITS).await.unwrap();
     assert_eq!(ended(&sum), "value Signed(5)");
 }
@@ -82,7 +82,7 @@ async fn tampered_native_code_is_not_used() {
     std::fs::write(&file, &bytes).unwrap();
     let again = Rig { engine: engine(first.directory.path(), false), directory: first.directory };
     let source = ArtifactSource { location: "file:code.wasm".to_owned(), checksum: Some(digest) };
-    let code = again.engine.prepare(&source).await.unwrap();
+    let code = again.engine.prepare(&source, &Default::default()).await.unwrap();
     let sum = again.call(&code, "add", vec![2.into(), 3.into()], LIMITS).await.unwrap();
     assert_eq!(ended(&sum), "value Signed(5)");
     assert_ne!(std::fs::read(&file).unwrap(), bytes, "it was compiled and written again");

@@ -1,8 +1,10 @@
 //! An engine over a temporary directory, fed with WAT.
 
 use pilum_artifact::{ArtifactConfig, ArtifactStore};
-use pilum_engine::{BindError, CallContext, Code, Compiler, Engine, EngineError, EngineSettings};
-use pilum_types::{ArtifactSource, CallLimits, FunctionName, Outcome, Output, Parameter, TaskName, Value};
+use pilum_engine::{BindError, CallContext, Code, Compiler, Engine, EngineError, EngineSettings, Services};
+use pilum_types::{
+    ArtifactSource, CallLimits, FunctionName, Grants, Outcome, Output, Parameter, TaskId, TaskName, Value,
+};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +44,7 @@ impl Rig {
         let file = self.directory.path().join("code.wasm");
         std::fs::write(&file, bytes).unwrap();
         let location = format!("file://{}", file.display());
-        self.engine.prepare(&ArtifactSource { location, checksum: None }).await
+        self.engine.prepare(&ArtifactSource { location, checksum: None }, &Grants::default()).await
     }
 
     /// Calls a function with unnamed parameters.
@@ -58,7 +60,9 @@ impl Rig {
         let call = self.engine.bind(code, &function, parameters)?;
         let task = TaskName::parse("a-task").unwrap();
         let environment = Arc::from([("GREETING".to_owned(), "hello".to_owned())]);
-        Ok(self.engine.run(call, CallContext { task, function, limits, environment, tap: None }).await)
+        let owner = TaskId::parse("a-task").unwrap();
+        let context = CallContext { environment, ..CallContext::new(task, owner, function, limits) };
+        Ok(self.engine.run(call, context).await)
     }
 
     /// How calling `function` of `wat` ends: `value …`, `raw …` or `CODE: message`.
@@ -84,6 +88,7 @@ pub(crate) fn ended(outcome: &Outcome) -> String {
     match &outcome.result {
         Ok(Output::Typed(value)) => format!("value {value:?}"),
         Ok(Output::Raw(bytes)) => format!("raw {:?}", String::from_utf8_lossy(bytes)),
+        Ok(Output::Response { status, body }) => format!("{status} {:?}", String::from_utf8_lossy(body)),
         Err(failure) => format!("{}: {}", failure.code, failure.message),
     }
 }
@@ -111,5 +116,5 @@ pub(crate) fn engine(directory: &Path, metered: bool) -> Engine {
         code_cache_max_bytes: 64 << 20,
         native_cache_max_bytes: 64 << 20,
     };
-    Engine::new(&settings, artifacts.unwrap(), Compiler::InProcess).unwrap()
+    Engine::new(&settings, artifacts.unwrap(), Compiler::InProcess, Services::default()).unwrap()
 }

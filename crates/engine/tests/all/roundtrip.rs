@@ -14,7 +14,8 @@ use crate::rig::{LIMITS, Rig, parameter};
 use component::{FUNCTION, PARAMETER};
 use pilum_engine::{BindError, CallContext, Code};
 use pilum_types::{
-    Field, FunctionKind, FunctionName, FunctionSignature, Output, Parameter, TaskName, Value, ValueType,
+    Field, FunctionKind, FunctionName, FunctionSignature, Output, Parameter, TaskId, TaskName, Value,
+    ValueType,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -78,7 +79,7 @@ async fn echo(rig: &Rig, code: &Arc<Code>, name: &str, values: Value) -> Result<
         .bind(code, &function, vec![parameter(name, values)])
         .map_err(|error| format!("{error:?}"))?;
     let task = TaskName::parse("a-task").unwrap();
-    let context = CallContext { task, function, limits: LIMITS, environment: Arc::from([]), tap: None };
+    let context = CallContext::new(task, TaskId::parse("a-task").unwrap(), function, LIMITS);
     match rig.engine.run(call, context).await.result {
         Ok(Output::Typed(value)) => Ok(value),
         other => Err(format!("{other:?}")),

@@ -138,13 +138,12 @@ async fn a_command_reads_json_and_answers_on_standard_output() {
         ),
     ];
     let call = rig.engine.bind(&code, &function, parameters).unwrap();
-    let context = pilum_engine::CallContext {
-        task: pilum_types::TaskName::parse("t").unwrap(),
+    let context = pilum_engine::CallContext::new(
+        pilum_types::TaskName::parse("a-task").unwrap(),
+        pilum_types::TaskId::parse("a-task").unwrap(),
         function,
-        limits: LIMITS,
-        environment: std::sync::Arc::from([]),
-        tap: None,
-    };
+        LIMITS,
+    );
     let outcome = rig.engine.run(call, context).await;
     assert_eq!(ended(&outcome), r#"raw "{\"deep\":{\"list\":[null,true]},\"limit\":5,\"text\":\"hé\\\"\"}""#);
     let log: Vec<_> = outcome.log.iter().map(|line| line.text.as_str()).collect();
