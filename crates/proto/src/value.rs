@@ -8,7 +8,7 @@ mod read;
 mod write;
 
 pub use read::{ReadError, output_from_any, value_from_any};
-pub use write::{TooDeep, output_to_any, parameter_to_any};
+pub use write::{TooDeep, output_to_any, parameter_to_any, raw_to_any};
 
 /// How many lists and objects may stand inside each other. An object costs
 /// three nested protobuf messages and implementations commonly refuse the

@@ -154,6 +154,9 @@ fn results_lose_no_precision() {
 
 #[test]
 fn raw_results_read_back() {
+    for bytes in [Vec::new(), vec![0], vec![7; 300]] {
+        assert_eq!(output_to_any(&Output::Raw(bytes.clone())), Ok(any("BytesValue", &bytes)));
+    }
     let raw = Output::Raw(vec![0, 1, 255]);
     assert_eq!(output_from_any(&output_to_any(&raw).expect("flat")), Ok(raw));
     let typed = Output::Typed(Value::List(vec![Value::Bool(false)]));

@@ -43,8 +43,21 @@ pub fn parameter_to_any(value: &Value) -> Result<Any, TooDeep> {
 pub fn output_to_any(output: &Output) -> Result<Any, TooDeep> {
     Ok(match output {
         Output::Typed(value) => any("Value", &to_value(value, 0)?),
-        Output::Raw(bytes) => any("BytesValue", bytes),
+        Output::Raw(bytes) | Output::Response { body: bytes, .. } => raw_to_any(bytes),
     })
+}
+
+/// A piece of output: a `BytesValue`, written with one copy of the bytes.
+pub fn raw_to_any(bytes: &[u8]) -> Any {
+    // Field 1, length-delimited; of no bytes, nothing at all.
+    const KEY: u8 = 0x0a;
+    let mut value = Vec::with_capacity(if bytes.is_empty() { 0 } else { bytes.len() + 11 });
+    if !bytes.is_empty() {
+        value.push(KEY);
+        prost::encoding::encode_varint(bytes.len() as u64, &mut value);
+        value.extend_from_slice(bytes);
+    }
+    Any { type_url: [TYPE_URL_PREFIX, "BytesValue"].concat(), value }
 }
 
 fn any(name: &str, message: &impl Message) -> Any {
