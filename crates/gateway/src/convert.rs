@@ -3,12 +3,14 @@
 //! The one place wire types are read. What needs no look-up is checked here,
 //! and each rejection names the field by its path on the wire.
 
+mod deployment;
 mod invocation;
 mod page;
 mod parameters;
 mod schedule;
 mod wait;
 
+pub(crate) use deployment::deployment;
 pub(crate) use invocation::{Rpc, invocation};
 pub(crate) use page::{dead_letter_page, execution_page, limit, task_page};
 pub(crate) use wait::wait;

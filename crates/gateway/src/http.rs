@@ -1,9 +1,11 @@
-//! The HTTP listener: an execution's status as JSON, probes, metrics.
+//! The HTTP listener: tasks' http handlers, an execution's status as JSON, probes,
+//! metrics.
 //!
 //! Served by hyper directly, because that is where the bounds of an HTTP/1
 //! connection can be set: the size, the number and the time of headers, and the
 //! age of a connection.
 
+mod functions;
 mod json;
 
 use crate::connection::{Gate, HTTP1_OPENING_BYTES, Held, accept};
@@ -12,7 +14,7 @@ use crate::error::Rejection;
 use crate::identity::tenant_of;
 use crate::limits::{
     CLOSE_GRACE, GatewayLimits, HTTP_BODY_MAX_BYTES, HTTP_CONNECTION_AGE_MAX, HTTP_HEAD_MAX_BYTES,
-    HTTP_HEAD_TIMEOUT, HTTP_HEADERS_MAX, HTTP_REQUEST_TIMEOUT,
+    HTTP_HEAD_TIMEOUT, HTTP_HEADERS_MAX, HTTP_REQUEST_TIMEOUT, request_deadline,
 };
 use crate::metrics;
 use crate::process::usage;
@@ -20,7 +22,7 @@ use crate::status::Verdict;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use axum::{Json, Router};
 use futures::StreamExt as _;
 use hyper::server::conn::http1;
@@ -52,6 +54,9 @@ pub(crate) async fn serve<R: Runtime, S: Store>(
     draining: CancellationToken,
     stop: CancellationToken,
 ) {
+    // As for gRPC: a connection that is too old takes no new request, and the one under
+    // way may take as long as any.
+    let grace = request_deadline(executions.settings());
     let router = router(executions, draining);
     // Holds every connection's task; closed here, once none is accepted any more.
     let tracker = TaskTracker::new();
@@ -62,7 +67,7 @@ pub(crate) async fn serve<R: Runtime, S: Store>(
             next = connections.next() => next,
         };
         match next {
-            Some(Ok(io)) => drop(tracker.spawn(connection(io, router.clone(), stop.clone()))),
+            Some(Ok(io)) => drop(tracker.spawn(connection(io, router.clone(), stop.clone(), grace))),
             Some(Err(error)) => tracing::warn!(%error, "a connection could not be accepted"),
             None => break,
         }
@@ -74,7 +79,12 @@ pub(crate) async fn serve<R: Runtime, S: Store>(
 }
 
 /// One connection until it ends, is too old, or the host stops.
-async fn connection(io: Held<TcpStream, OwnedSemaphorePermit>, router: Router, stop: CancellationToken) {
+async fn connection(
+    io: Held<TcpStream, OwnedSemaphorePermit>,
+    router: Router,
+    stop: CancellationToken,
+    grace: Duration,
+) {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -91,7 +101,15 @@ async fn connection(io: Held<TcpStream, OwnedSemaphorePermit>, router: Router, s
         Some(ended) => ended,
         None => {
             serving.as_mut().graceful_shutdown();
-            tokio::time::timeout(CLOSE_GRACE, serving).await.unwrap_or(Ok(()))
+            let stopped = async {
+                stop.cancelled().await;
+                tokio::time::sleep(CLOSE_GRACE).await;
+            };
+            tokio::select! {
+                ended = serving => ended,
+                () = stopped => Ok(()),
+                () = tokio::time::sleep(grace) => Ok(()),
+            }
         }
     };
     if let Err(error) = ended {
@@ -106,6 +124,9 @@ fn router<R: Runtime, S: Store>(executions: Arc<Executions<R, S>>, draining: Can
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready::<R, S>))
         .route("/metrics", get(scrape::<R, S>))
+        .route("/fn/{task}", any(functions::serve::<R, S>))
+        .route("/fn/{task}/", any(functions::serve::<R, S>))
+        .route("/fn/{task}/{*path}", any(functions::serve::<R, S>))
         .fallback(async || error(StatusCode::NOT_FOUND, "NOT_FOUND", "no such path"))
         .layer(DefaultBodyLimit::max(HTTP_BODY_MAX_BYTES))
         .with_state(Arc::new(Door { executions, draining }))

@@ -16,6 +16,9 @@ use tokio::time::Sleep;
 use tonic::Status;
 use tonic::body::Body;
 
+/// The one route whose requests are many messages.
+const UPLOAD: &str = "/pilum.v1.HostService/UploadArtifact";
+
 /// The budget of a server. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Intake {
@@ -32,11 +35,14 @@ impl Intake {
 
     /// The request with its body on the budget.
     pub(crate) fn meter(&self, request: Request<Body>) -> Request<Body> {
+        // Of many messages, each is read while the next comes in.
+        let passes = request.uri().path() == UPLOAD;
         request.map(|body| {
             if body.is_end_stream() {
                 return body;
             }
-            Body::new(Metered { body, intake: Arc::clone(&self.bytes), held: None, deadline: None })
+            let intake = Arc::clone(&self.bytes);
+            Body::new(Metered { body, intake, held: None, deadline: None, passes })
         })
     }
 }
@@ -48,6 +54,8 @@ struct Metered {
     body: Body,
     intake: Arc<Semaphore>,
     held: Option<OwnedSemaphorePermit>,
+    /// Whether what came before is given back with each frame.
+    passes: bool,
     /// Set when the sender first pauses; most requests are there at once.
     deadline: Option<Pin<Box<Sleep>>>,
 }
@@ -80,6 +88,9 @@ impl hyper::body::Body for Metered {
         let this = self.get_mut();
         match Pin::new(&mut this.body).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
+                if this.passes {
+                    (this.held, this.deadline) = (None, None);
+                }
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
                 Poll::Ready(Some(this.take(bytes).map(|()| frame)))
             }
@@ -161,6 +172,17 @@ mod tests {
         drop(first);
         let mut third = meter(&intake, body(&[100], true));
         assert_eq!(next(&mut third).await, Some(Ok(100)));
+    }
+
+    #[tokio::test]
+    async fn an_upload_holds_no_more_than_what_comes_in() {
+        let intake = intake(100);
+        let mut request = Request::new(body(&[60, 60, 60], true));
+        *request.uri_mut() = UPLOAD.parse().unwrap();
+        let mut upload = intake.meter(request).into_body();
+        for _ in 0..3 {
+            assert_eq!(next(&mut upload).await, Some(Ok(60)));
+        }
     }
 
     #[tokio::test(start_paused = true)]

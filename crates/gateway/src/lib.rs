@@ -8,7 +8,6 @@
 //!   [`pilum_execution::Executions`], and a conversion back.
 //! - `reply`: an execution, a task, the counters as messages.
 //! - `status`: the one table from a refusal to gRPC status and HTTP status.
-//! - [`schema`]: a function's parameters and result as JSON Schema.
 //! - `http`, `metrics`, `process`: status by id, probes, Prometheus text.
 //! - `limits`, `connection`, `intake`, `server`: every bound, bounded connections,
 //!   bounded requests on their way in, and serving until shutdown.
@@ -33,7 +32,7 @@ mod limits;
 mod metrics;
 mod process;
 mod reply;
-pub mod schema;
+mod schema;
 mod server;
 mod service;
 mod status;

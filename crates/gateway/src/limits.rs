@@ -75,6 +75,10 @@ pub(crate) const HEADER_LIST_MAX_BYTES: u32 = 16 * 1024;
 /// large message cannot hold up the other calls of its connection.
 pub(crate) const FRAME_MAX_BYTES: u32 = 16 * 1024;
 
+/// A request message of the host's own service, in bytes: a policy, or a piece of
+/// an artifact.
+pub(crate) const HOST_REQUEST_MAX_BYTES: usize = 1 << 20;
+
 /// A request message of the health or reflection service, in bytes: a name.
 pub(crate) const SMALL_REQUEST_MAX_BYTES: usize = 64 * 1024;
 
@@ -122,8 +126,13 @@ pub(crate) const HTTP_HEADERS_MAX: usize = 64;
 /// How long the head of an HTTP/1 request may take, and how long a connection
 /// may stay idle between two.
 pub(crate) const HTTP_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// The body of an HTTP/1 request, in bytes. No route reads one yet.
+/// The body of an HTTP/1 request to a route of the host's own, in bytes. None reads one.
 pub(crate) const HTTP_BODY_MAX_BYTES: usize = 64 * 1024;
+/// The body of a request to a function, in bytes. It streams and is not held, so this
+/// only bounds how much one request may bring in.
+pub(crate) const FUNCTION_BODY_MAX_BYTES: usize = 1 << 30;
+/// How long the body of a request to a function may pause.
+pub(crate) const FUNCTION_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an HTTP handler may take. Each reads a record or a few counters.
 pub(crate) const HTTP_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an HTTP connection lives, a response read slowly included.

@@ -24,7 +24,7 @@ const BASE64: &str = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+
 /// those that may not be left out, in their order (`properties` has none). `result` is of what comes back
 /// on success: the ok arm of a `result`, null where nothing is returned, a list
 /// of all where a core function returns several.
-pub fn of(signature: &FunctionSignature) -> Json {
+pub(crate) fn of(signature: &FunctionSignature) -> Json {
     if signature.kind == FunctionKind::Command {
         return json!({
             "parameters": {
@@ -39,6 +39,9 @@ pub fn of(signature: &FunctionSignature) -> Json {
             },
         });
     }
+    if signature.kind == FunctionKind::Handler {
+        return handler();
+    }
     let core = signature.kind == FunctionKind::Core;
     let mut given = Schemas { side: if core { Side::GivenToCore } else { Side::Given }, left: TYPES_MAX };
     let mut returned = Schemas { side: Side::Returned, left: TYPES_MAX };
@@ -50,6 +53,29 @@ pub fn of(signature: &FunctionSignature) -> Json {
         several => returned.tuple(several),
     };
     json!({ "parameters": with_dialect(parameters), "result": with_dialect(result) })
+}
+
+/// An http handler's: a request, and the body of its response.
+fn handler() -> Json {
+    json!({
+        "parameters": {
+            "$schema": DIALECT,
+            "type": "object",
+            "properties": {
+                "method": { "type": ["string", "null"], "description": "GET where it is left out." },
+                "path": { "type": ["string", "null"], "pattern": "^/", "description": "With the query; / where it is left out." },
+                "headers": { "type": ["object", "null"], "additionalProperties": { "type": "string" } },
+                "body": { "description": "Text as it is, anything else as JSON." },
+            },
+            "required": [],
+            "additionalProperties": false,
+        },
+        "result": {
+            "$schema": DIALECT,
+            "type": "string",
+            "description": "The body of the response; its status is `http_status` among the metrics.",
+        },
+    })
 }
 
 fn with_dialect(mut schema: Json) -> Json {

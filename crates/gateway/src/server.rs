@@ -12,8 +12,8 @@ use crate::error::GatewayError;
 use crate::health::Health;
 use crate::intake::Intake;
 use crate::limits::{
-    CLOSE_GRACE, FRAME_MAX_BYTES, GatewayLimits, HEADER_LIST_MAX_BYTES, LOCAL_ERROR_RESETS_MAX,
-    SMALL_REQUEST_MAX_BYTES, request_deadline,
+    CLOSE_GRACE, FRAME_MAX_BYTES, GatewayLimits, HEADER_LIST_MAX_BYTES, HOST_REQUEST_MAX_BYTES,
+    LOCAL_ERROR_RESETS_MAX, SMALL_REQUEST_MAX_BYTES, request_deadline,
 };
 use crate::service::{Functions, Host};
 use futures::Stream;
@@ -139,7 +139,7 @@ fn routes<R: Runtime, S: Store>(
         .max_decoding_message_size(limits.request_max_bytes)
         .max_encoding_message_size(limits.response_max_bytes);
     let host = HostServiceServer::new(Host::new(Arc::clone(executions)))
-        .max_decoding_message_size(SMALL_REQUEST_MAX_BYTES)
+        .max_decoding_message_size(HOST_REQUEST_MAX_BYTES)
         .max_encoding_message_size(limits.response_max_bytes);
     let reflection = || {
         Reflection::configure()

@@ -4,12 +4,14 @@
 mod admin;
 mod calls;
 mod host;
+mod tasks;
 
 pub(crate) use host::Host;
 
 use crate::error::Rejection;
 use crate::identity::tenant_of;
 use crate::reply;
+use futures::stream::BoxStream;
 use pilum_execution::{Executions, ListQuery, Runtime, Store};
 use pilum_proto::spearlet::function_service_server::FunctionService;
 use pilum_proto::spearlet::{
@@ -59,7 +61,10 @@ fn answer<T>(message: Result<T, Rejection>) -> Result<Response<T>, Status> {
     message.map(Response::new).map_err(Status::from)
 }
 
-type Chunks = futures::stream::Iter<std::vec::IntoIter<Result<StreamExecutionResult, Status>>>;
+/// The header in which a stream tells its execution's id.
+const EXECUTION_ID: &str = "pilum-execution-id";
+
+type Chunks = BoxStream<'static, Result<StreamExecutionResult, Status>>;
 
 #[tonic::async_trait]
 impl<R: Runtime, S: Store> FunctionService for Functions<R, S> {
@@ -78,9 +83,14 @@ impl<R: Runtime, S: Store> FunctionService for Functions<R, S> {
         request: Request<InvokeFunctionRequest>,
     ) -> Result<Response<Chunks>, Status> {
         let (tenant, request) = open(request);
-        let chunks = self.stream(tenant, request).await.map_err(Status::from)?;
-        let chunks: Vec<_> = chunks.into_iter().map(Ok).collect();
-        Ok(Response::new(futures::stream::iter(chunks)))
+        let streaming = self.stream(tenant, request).await.map_err(Status::from)?;
+        let id = streaming.id().as_str().parse().ok();
+        let mut response: Response<Chunks> = Response::new(Box::pin(calls::messages(streaming)));
+        if let Some(id) = id {
+            // Known before the first chunk, so that a silent call can be cancelled.
+            response.metadata_mut().insert(EXECUTION_ID, id);
+        }
+        Ok(response)
     }
 
     async fn get_execution_status(

@@ -64,6 +64,10 @@ fn refused(refusal: &Refusal) -> Verdict {
     match refusal {
         Refusal::InvalidArgument { field, reason } => invalid(field, reason),
         Refusal::TaskNotFound { id } => missing("task", id, &message),
+        Refusal::RevisionNotFound { number, kept: _ } => {
+            let name = number.map(|number| number.to_string()).unwrap_or_default();
+            missing("revision", &name, &message)
+        }
         Refusal::NameTaken { name, existing: _, offered: _ } => taken("task", name.as_str(), &message),
         Refusal::TooManyTasks { max: _ } => exhausted("registered tasks", &message, DELETED_MEANWHILE),
         Refusal::Prepare(error) => not_prepared(error),

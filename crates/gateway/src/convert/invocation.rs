@@ -7,6 +7,7 @@ use crate::error::Rejection;
 use pilum_execution::{ArtifactLabels, Invocation, Mode, Refusal, Target, TaskSpec};
 use pilum_proto::spearlet::{ArtifactSpec, ExecutionMode, InvocationType, InvokeFunctionRequest};
 use pilum_types::{ArtifactSource, ExecutionId, FunctionName, TaskId, TaskName, TenantId};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest location of an artifact, in bytes: the common bound of a URL.
@@ -77,8 +78,7 @@ fn mode(number: i32, wait: bool, rpc: Rpc) -> Result<Mode, Rejection> {
         (Ok(ExecutionMode::Unknown) | Err(_), Rpc::Invoke) => {
             reject("must be SYNC or ASYNC here, or STREAM with the RPC StreamFunction")
         }
-        // A stream is a synchronous call whose result comes in pieces.
-        (Ok(ExecutionMode::Stream | ExecutionMode::Unknown), Rpc::Stream) => Ok(Mode::Sync),
+        (Ok(ExecutionMode::Stream | ExecutionMode::Unknown), Rpc::Stream) => Ok(Mode::Stream),
         (Ok(ExecutionMode::Sync | ExecutionMode::Async), Rpc::Stream) => {
             reject("SYNC and ASYNC are for the RPC InvokeFunction")
         }
@@ -170,6 +170,15 @@ fn task_spec(request: InvokeFunctionRequest) -> Result<TaskSpec, Rejection> {
     let Some(artifact) = request.artifact_spec else {
         return Err(Rejection::field("artifact_spec", "must be given to register a task"));
     };
+    let (source, artifact, metadata) = self::artifact(artifact)?;
+    Ok(TaskSpec { name, description, source, artifact, metadata, policy: Arc::default() })
+}
+
+/// Where code is, what it is called, and what goes with it.
+pub(super) type Artifact = (ArtifactSource, ArtifactLabels, Vec<(String, String)>);
+
+/// Reads an artifact's spec.
+pub(super) fn artifact(artifact: ArtifactSpec) -> Result<Artifact, Rejection> {
     let metadata = metadata("artifact_spec.metadata", artifact.metadata.clone())?;
     let source = source(&artifact)?;
     let label = |field: &str, text| bounded(field, text, LABEL_MAX_BYTES);
@@ -178,13 +187,16 @@ fn task_spec(request: InvokeFunctionRequest) -> Result<TaskSpec, Rejection> {
         kind: label("artifact_spec.artifact_type", artifact.artifact_type)?,
         version: label("artifact_spec.version", artifact.version)?,
     };
-    Ok(TaskSpec { name, description, source, artifact, metadata })
+    Ok((source, artifact, metadata))
 }
 
 fn source(artifact: &ArtifactSpec) -> Result<ArtifactSource, Rejection> {
     const LOCATION: &str = "artifact_spec.location";
     if artifact.location.is_empty() {
-        return Err(Rejection::field(LOCATION, "must be given: a file:, http: or https: URL"));
+        return Err(Rejection::field(
+            LOCATION,
+            "must be given: a file:, http: or https: URL, or what UploadArtifact answered",
+        ));
     }
     let location = bounded(LOCATION, artifact.location.clone(), LOCATION_MAX_BYTES)?;
     let checksum = match artifact.checksum.as_str() {

@@ -76,17 +76,24 @@ fn one(index: usize, parameter: FunctionParameter) -> Result<Parameter, Rejectio
 
 /// Reads environment variables, in order of name.
 pub(super) fn environment(map: BTreeMap<String, String>) -> Result<Arc<[(String, String)]>, Rejection> {
-    const FIELD: &str = "context.environment";
-    sized(FIELD, &map, ENVIRONMENT_MAX_ENTRIES, ENVIRONMENT_MAX_BYTES)?;
+    variables("context.environment", map)
+}
+
+/// Reads environment variables from a field, in order of name.
+pub(super) fn variables(
+    field: &str,
+    map: BTreeMap<String, String>,
+) -> Result<Arc<[(String, String)]>, Rejection> {
+    sized(field, &map, ENVIRONMENT_MAX_ENTRIES, ENVIRONMENT_MAX_BYTES)?;
     for (name, value) in &map {
         let mut bytes = name.bytes();
         let begins = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
         if !begins || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') {
             let reason = format!("{name:?} is no name: letters, digits and _, not beginning with a digit");
-            return Err(Rejection::field(FIELD, reason));
+            return Err(Rejection::field(field, reason));
         }
         if value.contains('\0') {
-            return Err(Rejection::field(FIELD, format!("the value of {name} holds a NUL")));
+            return Err(Rejection::field(field, format!("the value of {name} holds a NUL")));
         }
     }
     Ok(map.into_iter().collect())

@@ -193,7 +193,7 @@ fn which_mode() {
     for number in [0, STREAM] {
         let request = InvokeFunctionRequest { execution_mode: number, ..request() };
         let asked = invocation(TenantId::default(), request, Rpc::Stream).expect("accepted");
-        assert_eq!(asked.invocation.mode, Mode::Sync);
+        assert_eq!(asked.invocation.mode, Mode::Stream);
     }
 }
 

@@ -70,6 +70,7 @@ pub(super) fn execution(execution: &Execution) -> ExecutionView {
         mode: match execution.mode {
             Mode::Sync => "SYNC",
             Mode::Async => "ASYNC",
+            Mode::Stream => "STREAM",
         },
         status: execution.state.as_str(),
         result,
@@ -142,7 +143,7 @@ fn attempt(attempt: &Attempt) -> AttemptView {
 fn result(output: &Output) -> (serde_json::Value, Option<&'static str>) {
     match output {
         Output::Typed(typed) => (value(typed), Some("json")),
-        Output::Raw(bytes) => match std::str::from_utf8(bytes) {
+        Output::Raw(bytes) | Output::Response { body: bytes, .. } => match std::str::from_utf8(bytes) {
             Ok(text) => (text.into(), Some("text")),
             Err(_binary) => (STANDARD.encode(bytes).into(), Some("base64")),
         },

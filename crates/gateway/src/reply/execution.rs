@@ -65,6 +65,9 @@ pub(crate) fn result(execution: &Execution, with_output: bool) -> ExecutionResul
         started_at: execution.started_at.map(timestamp),
         completed_at: execution.completed_at.map(timestamp),
     };
+    if let Some(Output::Response { status, .. }) = output(execution) {
+        message.metrics.insert("http_status".to_owned(), status.to_string());
+    }
     if let Some(output) = output(execution).filter(|_| with_output) {
         match output_to_any(output) {
             Ok(any) => message.result = Some(any),
@@ -196,7 +199,7 @@ pub(crate) fn timestamp(time: SystemTime) -> Timestamp {
     Timestamp::from(time)
 }
 
-/// A raw result's piece, or a typed one whole.
+/// A typed result, if it can travel.
 pub(super) fn any_of(output: &Output) -> Option<Any> {
     output_to_any(output).ok()
 }
@@ -236,5 +239,6 @@ fn mode(mode: Mode) -> ExecutionMode {
     match mode {
         Mode::Sync => ExecutionMode::Sync,
         Mode::Async => ExecutionMode::Async,
+        Mode::Stream => ExecutionMode::Stream,
     }
 }

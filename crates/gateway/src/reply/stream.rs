@@ -1,27 +1,27 @@
-//! The answer to StreamFunction.
-//!
-//! The call has ended by the time its chunks are made: delivery is in pieces,
-//! execution is not yet.
+//! The answers to StreamFunction.
 
 use super::execution::{any_of, output, result, status_number};
 use pilum_execution::Execution;
 use pilum_proto::spearlet::StreamExecutionResult;
-use pilum_types::{Output, State};
+use pilum_proto::value::raw_to_any;
+use pilum_types::{ExecutionId, Output, State};
 use prost_types::Any;
 
 /// The largest piece of a raw result, in bytes: small enough not to hold up the
 /// other streams of a connection, large enough to fill a link.
 const CHUNK_MAX_BYTES: usize = 64 * 1024;
 
-/// Messages to send: the result in pieces, then the final one.
+/// A piece of output, while the function runs.
+pub(crate) fn piece(id: &ExecutionId, bytes: &[u8]) -> StreamExecutionResult {
+    StreamExecutionResult { chunk_data: Some(raw_to_any(bytes)), ..running(id) }
+}
+
+/// What is left to send once the function has ended: what it returned, unless that
+/// has left already, and the final message.
 pub(crate) fn chunks(execution: &Execution) -> Vec<StreamExecutionResult> {
-    let message = StreamExecutionResult {
-        execution_id: execution.id.to_string(),
-        status: status_number(State::Running),
-        ..StreamExecutionResult::default()
-    };
+    let message = running(&execution.id);
     let pieces = match output(execution) {
-        Some(Output::Raw(bytes)) => raw(bytes),
+        Some(Output::Raw(bytes) | Output::Response { body: bytes, .. }) => raw(bytes),
         Some(typed @ Output::Typed(_)) => any_of(typed).into_iter().collect(),
         None => Vec::new(),
     };
@@ -44,6 +44,14 @@ pub(crate) fn chunks(execution: &Execution) -> Vec<StreamExecutionResult> {
     messages
 }
 
+fn running(id: &ExecutionId) -> StreamExecutionResult {
+    StreamExecutionResult {
+        execution_id: id.to_string(),
+        status: status_number(State::Running),
+        ..StreamExecutionResult::default()
+    }
+}
+
 fn raw(bytes: &[u8]) -> Vec<Any> {
-    bytes.chunks(CHUNK_MAX_BYTES).filter_map(|piece| any_of(&Output::Raw(piece.to_vec()))).collect()
+    bytes.chunks(CHUNK_MAX_BYTES).map(raw_to_any).collect()
 }

@@ -150,14 +150,10 @@ fn view(name: &str, kind: &str, execution_count: u64) -> TaskView {
         source: ArtifactSource { location: "file:/a.wasm".into(), checksum: None },
         artifact: ArtifactLabels { id: "a".into(), kind: kind.into(), version: "1".into() },
         metadata: vec![("team".into(), "mail".into())],
+        policy: Arc::default(),
     };
-    let task = Task {
-        id: TaskId::parse(&format!("task-{name}")).expect("an id"),
-        tenant: TenantId::default(),
-        spec,
-        digest: Digest::from_bytes([0xab; 32]),
-        created_at: at_ms(5),
-    };
+    let id = TaskId::parse(&format!("task-{name}")).expect("an id");
+    let task = Task::new(id, TenantId::default(), spec, Digest::from_bytes([0xab; 32]), at_ms(5));
     TaskView { task: Arc::new(task), execution_count, last_state: None, updated_at: at_ms(6) }
 }
 

@@ -9,7 +9,8 @@ use pilum_proto::spearlet::{
     GetStatsRequest, GetTaskRequest, InvokeFunctionRequest, ListExecutionsRequest, ListTasksRequest,
 };
 use pilum_types::{
-    ArtifactSource, CallLimits, Digest, FunctionName, LogLine, LogStream, Outcome, Output, Parameter, Receipt,
+    ArtifactSource, CallLimits, Digest, FunctionName, Grants, LogLine, LogStream, Outcome, Output, Parameter,
+    Receipt,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -27,7 +28,7 @@ impl Runtime for Fake {
     type Prepared = ();
     type Call = FunctionName;
 
-    async fn prepare(&self, _: &ArtifactSource) -> Result<Arc<()>, PrepareError> {
+    async fn prepare(&self, _: &ArtifactSource, _: &Grants) -> Result<Arc<()>, PrepareError> {
         Ok(Arc::new(()))
     }
 

@@ -4,13 +4,16 @@ use super::Functions;
 use crate::convert::{self, Rpc};
 use crate::error::Rejection;
 use crate::reply;
-use pilum_execution::{Cancelled, Refusal, Reply, Runtime, Store};
+use futures::Stream;
+use pilum_execution::{Cancelled, Piece, Refusal, Reply, Runtime, Store, Streaming};
 use pilum_proto::spearlet::{
     CancelExecutionRequest, CancelExecutionResponse, GetExecutionStatusRequest, GetExecutionStatusResponse,
     InvokeFunctionRequest, InvokeFunctionResponse, ListExecutionsRequest, ListExecutionsResponse,
     StreamExecutionResult,
 };
 use pilum_types::{ExecutionId, State, TenantId};
+use std::collections::VecDeque;
+use tonic::Status;
 
 impl<R: Runtime, S: Store> Functions<R, S> {
     pub(super) async fn invoke(
@@ -18,37 +21,26 @@ impl<R: Runtime, S: Store> Functions<R, S> {
         tenant: TenantId,
         request: InvokeFunctionRequest,
     ) -> Result<InvokeFunctionResponse, Rejection> {
-        Ok(match self.call(tenant, request, Rpc::Invoke).await? {
+        Ok(match self.call(tenant, request).await? {
             Reply::Finished(execution) => reply::finished(&execution),
             Reply::Accepted { execution, estimate } => reply::accepted(&execution, estimate),
         })
     }
 
-    /// The chunks of a call's result. The call has ended by then; it stops when
-    /// the caller goes away, as a synchronous one does.
+    /// A call whose output is sent while it runs. It stops when the caller goes
+    /// away, as a synchronous one does.
     pub(super) async fn stream(
         &self,
         tenant: TenantId,
         request: InvokeFunctionRequest,
-    ) -> Result<Vec<StreamExecutionResult>, Rejection> {
-        match self.call(tenant, request, Rpc::Stream).await? {
-            Reply::Finished(execution) | Reply::Accepted { execution, estimate: _ } => {
-                Ok(reply::chunks(&execution))
-            }
-        }
+    ) -> Result<Streaming, Rejection> {
+        let asked = convert::invocation(tenant, request, Rpc::Stream)?;
+        self.executions.stream(asked.invocation).await.map_err(|refusal| unless(asked.if_unknown, refusal))
     }
 
-    async fn call(
-        &self,
-        tenant: TenantId,
-        request: InvokeFunctionRequest,
-        rpc: Rpc,
-    ) -> Result<Reply, Rejection> {
-        let asked = convert::invocation(tenant, request, rpc)?;
-        self.executions.invoke(asked.invocation).await.map_err(|refusal| match asked.if_unknown {
-            Some(instead) if matches!(refusal, Refusal::TaskNotFound { .. }) => instead,
-            _ => refusal.into(),
-        })
+    async fn call(&self, tenant: TenantId, request: InvokeFunctionRequest) -> Result<Reply, Rejection> {
+        let asked = convert::invocation(tenant, request, Rpc::Invoke)?;
+        self.executions.invoke(asked.invocation).await.map_err(|refusal| unless(asked.if_unknown, refusal))
     }
 
     pub(super) async fn status(
@@ -109,4 +101,39 @@ impl<R: Runtime, S: Store> Functions<R, S> {
             executions: page.entries,
         })
     }
+}
+
+/// What to answer to a refusal: `instead`, where the task is unknown.
+fn unless(instead: Option<Rejection>, refusal: Refusal) -> Rejection {
+    match instead {
+        Some(instead) if matches!(refusal, Refusal::TaskNotFound { .. }) => instead,
+        _ => refusal.into(),
+    }
+}
+
+/// What a streamed call gives, as messages: its output, a typed result once it is
+/// there, and the end.
+pub(super) fn messages(
+    streaming: Streaming,
+) -> impl Stream<Item = Result<StreamExecutionResult, Status>> + Send {
+    let last = VecDeque::new();
+    futures::stream::unfold((Some(streaming), last), |(mut streaming, mut last)| async move {
+        if let Some(message) = last.pop_front() {
+            return Some((Ok(message), (None, last)));
+        }
+        let stream = streaming.as_mut()?;
+        match stream.next().await {
+            Ok(Some(Piece::Bytes(bytes))) => {
+                let message = reply::piece(stream.id(), &bytes);
+                Some((Ok(message), (streaming, last)))
+            }
+            Ok(Some(Piece::End(execution))) => {
+                last.extend(reply::chunks(&execution));
+                let first = last.pop_front()?;
+                Some((Ok(first), (None, last)))
+            }
+            Ok(None) => None,
+            Err(refusal) => Some((Err(Status::from(Rejection::from(refusal))), (None, last))),
+        }
+    })
 }

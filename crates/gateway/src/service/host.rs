@@ -9,23 +9,31 @@ use futures::stream::BoxStream;
 use pilum_execution::{Executions, Runtime, Store, Update, Watch};
 use pilum_proto::pilum::v1::host_service_server::HostService;
 use pilum_proto::pilum::v1::{
+    DeployTaskRequest, DeployTaskResponse, DescribeTaskRequest, DescribeTaskResponse,
     DiscardDeadLetterRequest, DiscardDeadLetterResponse, ListDeadLettersRequest, ListDeadLettersResponse,
-    RedriveDeadLetterRequest, RedriveDeadLetterResponse, WatchExecutionRequest, WatchExecutionResponse,
+    RedriveDeadLetterRequest, RedriveDeadLetterResponse, RollbackTaskRequest, RollbackTaskResponse,
+    UploadArtifactRequest, UploadArtifactResponse, WatchExecutionRequest, WatchExecutionResponse,
 };
 use pilum_types::{ExecutionId, TenantId};
 use std::sync::Arc;
-use tonic::{Request, Response, Status};
+use tokio::sync::Semaphore;
+use tonic::{Request, Response, Status, Streaming};
+
+/// Artifacts that are uploaded at once.
+const UPLOADS_AT_ONCE: usize = 4;
 
 /// The service over one host's executions.
 #[derive(Debug)]
 pub(crate) struct Host<R: Runtime, S> {
-    executions: Arc<Executions<R, S>>,
+    pub(super) executions: Arc<Executions<R, S>>,
+    /// Turns to upload: each writes to the disk as fast as it takes bytes.
+    pub(super) uploads: Semaphore,
 }
 
 impl<R: Runtime, S: Store> Host<R, S> {
     /// The service over these executions.
     pub(crate) fn new(executions: Arc<Executions<R, S>>) -> Self {
-        Self { executions }
+        Self { executions, uploads: Semaphore::new(UPLOADS_AT_ONCE) }
     }
 
     async fn watch(&self, tenant: &TenantId, id: &str) -> Result<Watch<R, S>, Rejection> {
@@ -85,6 +93,38 @@ impl<R: Runtime, S: Store> HostService for Host<R, S> {
         let (tenant, request) = open(request);
         let watch = self.watch(&tenant, &request.execution_id).await.map_err(Status::from)?;
         Ok(Response::new(Box::pin(news(watch, request.include_logs))))
+    }
+
+    async fn upload_artifact(
+        &self,
+        request: Request<Streaming<UploadArtifactRequest>>,
+    ) -> Result<Response<UploadArtifactResponse>, Status> {
+        let (_, chunks) = open(request);
+        answer(self.upload(chunks).await)
+    }
+
+    async fn deploy_task(
+        &self,
+        request: Request<DeployTaskRequest>,
+    ) -> Result<Response<DeployTaskResponse>, Status> {
+        let (tenant, request) = open(request);
+        answer(self.deploy(&tenant, request).await)
+    }
+
+    async fn rollback_task(
+        &self,
+        request: Request<RollbackTaskRequest>,
+    ) -> Result<Response<RollbackTaskResponse>, Status> {
+        let (tenant, request) = open(request);
+        answer(self.rollback(&tenant, &request).await)
+    }
+
+    async fn describe_task(
+        &self,
+        request: Request<DescribeTaskRequest>,
+    ) -> Result<Response<DescribeTaskResponse>, Status> {
+        let (tenant, request) = open(request);
+        answer(self.describe(&tenant, &request.task).await)
     }
 
     async fn list_dead_letters(
