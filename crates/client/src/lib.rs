@@ -30,6 +30,7 @@ mod call;
 mod client;
 mod connect;
 mod dead_letters;
+mod deploy;
 mod error;
 mod pages;
 mod read;
@@ -41,6 +42,7 @@ pub use answer::{
 };
 pub use call::{Call, Mode, NewTask, Target};
 pub use client::Client;
+pub use deploy::{Deployed, Deployment, FunctionDescription, Revision, TaskDescription};
 pub use error::{ClientError, Refused};
 pub use pages::ExecutionFilter;
 pub use stream::{Chunks, Piece};
@@ -48,6 +50,11 @@ pub use watch::{News, Watch};
 /// A time as RFC 3339 writes it; `None` for any other text.
 pub fn read_time(text: &str) -> Option<std::time::SystemTime> {
     text.parse::<prost_types::Timestamp>().ok()?.try_into().ok()
+}
+
+/// A time as RFC 3339 writes it, to the second.
+pub fn write_time(time: std::time::SystemTime) -> String {
+    prost_types::Timestamp { nanos: 0, ..prost_types::Timestamp::from(time) }.to_string()
 }
 
 /// The gRPC status codes, as a [`Refused`] has one.

@@ -4,7 +4,7 @@ use crate::answer::{ExecutionLine, Task};
 use crate::client::Client;
 use crate::{ClientError, read};
 use pilum_proto::spearlet::{ListExecutionsRequest, ListTasksRequest};
-use pilum_types::{State, TaskId};
+use pilum_types::{ExecutionId, State, TaskId};
 
 /// Entries asked for at once: the most a host gives.
 pub(crate) const PAGE: i32 = 1_000;
@@ -14,6 +14,8 @@ pub(crate) const PAGE: i32 = 1_000;
 pub struct ExecutionFilter {
     /// Only this task's.
     pub task_id: Option<TaskId>,
+    /// Only those with greater ids, which are later.
+    pub start_after: Option<ExecutionId>,
     /// Only those in this state.
     pub state: Option<State>,
     /// At most so many; `None` lists all.
@@ -51,7 +53,7 @@ impl Client {
     pub async fn list_executions(&self, filter: &ExecutionFilter) -> Result<Vec<ExecutionLine>, ClientError> {
         let limit = filter.limit.unwrap_or(usize::MAX);
         let mut executions = Vec::new();
-        let mut start_after = String::new();
+        let mut start_after = filter.start_after.as_ref().map(ToString::to_string).unwrap_or_default();
         while executions.len() < limit {
             let request = ListExecutionsRequest {
                 task_id: filter.task_id.as_ref().map(ToString::to_string).unwrap_or_default(),

@@ -188,7 +188,7 @@ pub(crate) fn execution_id(text: &str) -> Result<ExecutionId, ClientError> {
     ExecutionId::parse(text).map_err(|error| bad_id(text, &error))
 }
 
-fn task_id(text: &str) -> Result<TaskId, ClientError> {
+pub(crate) fn task_id(text: &str) -> Result<TaskId, ClientError> {
     TaskId::parse(text).map_err(|error| bad_id(text, &error))
 }
 
