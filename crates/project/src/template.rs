@@ -1,0 +1,186 @@
+//! What `pilum new` begins with: the examples of every language, as they are.
+
+use crate::{MANIFEST, ProjectError};
+use pilum_types::TaskName;
+use std::path::Path;
+
+/// A project to begin with.
+#[derive(Debug, Clone, Copy)]
+pub struct Template {
+    /// What it is asked for by.
+    pub name: &'static str,
+    /// What it is, in a few words.
+    pub about: &'static str,
+    /// Its files, by their paths.
+    files: &'static [(&'static str, &'static [u8])],
+}
+
+macro_rules! template {
+    ($name:literal, $about:literal, [$($file:literal),+ $(,)?]) => {
+        Template {
+            name: $name,
+            about: $about,
+            files: &[$((
+                $file,
+                include_bytes!(concat!("../../../guest-examples/languages/", $name, "/", $file)),
+            )),+],
+        }
+    };
+}
+
+/// Every template.
+pub const TEMPLATES: &[Template] = &[
+    template!(
+        "rust-component",
+        "typed functions in Rust",
+        [".gitignore", "Cargo.lock", "Cargo.toml", "README.md", "pilum.toml", "src/lib.rs", "wit/world.wit"]
+    ),
+    template!(
+        "rust-http",
+        "an http handler in Rust",
+        [".gitignore", "Cargo.lock", "Cargo.toml", "README.md", "pilum.toml", "src/http.rs", "src/lib.rs"]
+    ),
+    template!(
+        "rust-command",
+        "a program in Rust: JSON in, JSON out",
+        [".gitignore", "Cargo.lock", "Cargo.toml", "README.md", "pilum.toml", "src/main.rs"]
+    ),
+    template!(
+        "rust-core",
+        "a numeric function of half a kilobyte, in Rust",
+        [".gitignore", "Cargo.lock", "Cargo.toml", "README.md", "pilum.toml", "src/lib.rs"]
+    ),
+    template!(
+        "c",
+        "typed functions in C",
+        [
+            ".gitignore",
+            "Makefile",
+            "README.md",
+            "bindings/functions.c",
+            "bindings/functions.h",
+            "bindings/functions_component_type.o",
+            "functions.c",
+            "pilum.toml",
+            "wit/world.wit",
+        ]
+    ),
+    template!(
+        "javascript",
+        "typed functions in JavaScript",
+        [".gitignore", "README.md", "functions.js", "package.json", "pilum.toml", "wit/world.wit"]
+    ),
+    template!(
+        "python",
+        "typed functions in Python",
+        [".gitignore", "README.md", "functions.py", "pilum.toml", "wit/world.wit"]
+    ),
+    template!(
+        "go",
+        "a program in Go: JSON in, JSON out",
+        [".gitignore", "README.md", "go.mod", "main.go", "pilum.toml"]
+    ),
+    template!(
+        "assemblyscript",
+        "a program in AssemblyScript: JSON in, JSON out",
+        [
+            ".gitignore",
+            "README.md",
+            "asconfig.json",
+            "functions.ts",
+            "package-lock.json",
+            "package.json",
+            "pilum.toml",
+        ]
+    ),
+];
+
+impl Template {
+    /// Makes a project of it in `folder`, and returns the name of its task: that of
+    /// the folder.
+    ///
+    /// # Errors
+    /// When the folder has something in it, its name cannot be a task's, or it cannot
+    /// be written.
+    pub fn create(&self, folder: &Path) -> Result<TaskName, ProjectError> {
+        let mut entries = match std::fs::read_dir(folder) {
+            Ok(entries) => Some(entries),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(ProjectError::io(folder, error)),
+        };
+        if entries.as_mut().is_some_and(|entries| entries.next().is_some()) {
+            return Err(ProjectError::NotEmpty { path: folder.to_owned() });
+        }
+        let task = task_name(folder)?;
+        for (file, content) in self.files {
+            let path = folder.join(file);
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent).map_err(|error| ProjectError::io(parent, error))?;
+            }
+            let named = (*file == MANIFEST).then(|| renamed(content, &task));
+            let content = named.as_deref().unwrap_or(content);
+            std::fs::write(&path, content).map_err(|error| ProjectError::io(&path, error))?;
+        }
+        Ok(task)
+    }
+}
+
+/// The task's name for a project in `folder`.
+fn task_name(folder: &Path) -> Result<TaskName, ProjectError> {
+    let absolute = std::path::absolute(folder).map_err(|error| ProjectError::io(folder, error))?;
+    let name = absolute.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    TaskName::parse(&name).map_err(|error| ProjectError::Manifest {
+        path: folder.join(MANIFEST),
+        reason: format!("the folder's name, {name:?}, becomes the task's, and {error}"),
+    })
+}
+
+/// A manifest with another name, which stands in its first line.
+fn renamed(manifest: &[u8], task: &TaskName) -> Vec<u8> {
+    let end = manifest.iter().position(|byte| *byte == b'\n').unwrap_or(manifest.len());
+    let (_, rest) = manifest.split_at(end);
+    [format!("name = \"{task}\"").as_bytes(), rest].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Manifest;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_template_is_a_project() {
+        for template in TEMPLATES {
+            let directory = tempfile::tempdir().unwrap();
+            let folder = directory.path().join("my-function");
+            assert_eq!(template.create(&folder).unwrap().as_str(), "my-function");
+            let manifest = Manifest::read(&folder).unwrap();
+            assert_eq!(manifest.name.as_str(), "my-function", "{}", template.name);
+            assert!(manifest.build.is_some_and(|build| !build.needs.is_empty()), "{}", template.name);
+            let refused = template.create(&folder).unwrap_err().to_string();
+            assert!(refused.contains("is not empty"), "{refused}");
+        }
+    }
+
+    /// The examples' files that are kept are all in the templates.
+    #[test]
+    fn no_file_is_forgotten() {
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest-examples/languages");
+        let listed = std::process::Command::new("git").arg("ls-files").current_dir(&examples).output();
+        let listed = String::from_utf8(listed.unwrap().stdout).unwrap();
+        let kept: BTreeSet<&str> = listed.lines().filter(|file| file.contains('/')).collect();
+        let in_templates: Vec<String> = TEMPLATES
+            .iter()
+            .flat_map(|template| template.files.iter().map(|(file, _)| format!("{}/{file}", template.name)))
+            .collect();
+        assert_eq!(kept, in_templates.iter().map(String::as_str).collect());
+    }
+
+    #[test]
+    fn a_folder_whose_name_cannot_be_a_task_s_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let template = TEMPLATES.first().unwrap();
+        let error = template.create(&directory.path().join("a b")).unwrap_err().to_string();
+        assert!(error.contains("becomes the task's, and has the character ' '"), "{error}");
+    }
+}
