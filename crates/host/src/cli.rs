@@ -10,6 +10,7 @@ use std::path::PathBuf;
     version,
     arg_required_else_help = true,
     after_help = "Try it without a server:\n  pilum invoke ./function.wasm NAME key=value\n\n\
+        Write a function:\n  pilum new --template rust-component hello && cd hello && pilum dev\n\n\
         Start a host, then call it:\n  pilum serve --artifact-root $PWD\n  \
         pilum invoke file://$PWD/function.wasm NAME key=value\n  pilum tasks"
 )]
@@ -22,6 +23,20 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make a project from a template.
+    New(New),
+    /// Build a project.
+    Build(Build),
+    /// Deploy what a project's build left to a host.
+    Deploy(Deploy),
+    /// Build and deploy a project whenever it changes, and show its calls.
+    Dev(Dev),
+    /// Put an earlier revision of a task in force again.
+    Rollback(Rollback),
+    /// Take a task off a host, with what its functions kept.
+    Delete(Delete),
+    /// Show what a task is: its functions, imports, policy and revisions.
+    Describe(Describe),
     /// Start a host.
     Serve(Serve),
     /// Call a function and print its result.
@@ -50,6 +65,99 @@ pub enum Command {
         #[arg(long)]
         metered: bool,
     },
+}
+
+/// `pilum new`.
+#[derive(Debug, Args)]
+#[command(after_help = "Without --template it lists the templates.\n\nExample:\n  \
+    pilum new --template rust-component hello && cd hello && pilum dev")]
+pub struct New {
+    /// Which template
+    #[arg(long, short, value_name = "NAME")]
+    pub template: Option<String>,
+    /// The new project's folder; its name becomes the task's
+    pub folder: Option<PathBuf>,
+}
+
+/// `pilum build`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Runs the command of `pilum.toml` and, where that leaves a core module with a world of \
+    WIT, makes a component of it. What the command says goes to standard error."
+)]
+pub struct Build {
+    /// The project's folder, or its manifest
+    #[arg(default_value = ".")]
+    pub project: PathBuf,
+    /// Print JSON, for scripts
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `pilum deploy`.
+#[derive(Debug, Args)]
+#[command(after_help = "The task has the name in `pilum.toml`; one that exists gets a new revision. Calls \
+    that run finish on the old one, and `pilum rollback` returns to it.")]
+pub struct Deploy {
+    /// The project's folder, or its manifest
+    #[arg(default_value = ".")]
+    pub project: PathBuf,
+    /// The host.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// `pilum dev`.
+#[derive(Debug, Args)]
+#[command(after_help = "Where no host answers at --server, one is started there, with its data in the \
+    project's folder `.pilum`; it ends with this command.")]
+pub struct Dev {
+    /// The project's folder, or its manifest
+    #[arg(default_value = ".")]
+    pub project: PathBuf,
+    /// The host's gRPC address
+    #[arg(long, env = "PILUM_SERVER", value_name = "HOST:PORT", default_value = "127.0.0.1:50052")]
+    pub server: String,
+    /// Where a host that is started listens for HTTP
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8081")]
+    pub http_listen: String,
+}
+
+/// `pilum rollback`.
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// The task, by name or id
+    pub task: String,
+    /// The revision's number [default: the one before the present one]
+    #[arg(long, value_name = "N")]
+    pub revision: Option<u32>,
+    /// The host.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// `pilum delete`.
+#[derive(Debug, Args)]
+pub struct Delete {
+    /// The task, by name or id
+    pub task: String,
+    /// Cancel what waits or runs of it, and forget what ended
+    #[arg(long)]
+    pub force: bool,
+    /// The host.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// `pilum describe`.
+#[derive(Debug, Args)]
+#[command(after_help = "With --json, each function has a JSON Schema of its parameters and its result.")]
+pub struct Describe {
+    /// The task, by name or id
+    pub task: String,
+    /// The host.
+    #[command(flatten)]
+    pub remote: Remote,
 }
 
 /// `pilum serve`.
@@ -111,6 +219,9 @@ pub struct Invoke {
     /// Return at once with the execution's id; follow it with `pilum watch`
     #[arg(long = "async")]
     pub asynchronous: bool,
+    /// Print the output while it is written
+    #[arg(long, conflicts_with_all = ["asynchronous", "json"])]
+    pub stream: bool,
     /// With --async: before which others it runs
     #[arg(long, value_enum, requires = "asynchronous")]
     pub priority: Option<PriorityArg>,

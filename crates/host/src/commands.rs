@@ -2,12 +2,15 @@
 
 mod bench;
 mod dead_letters;
+mod dev;
 mod executions;
 mod inspect;
 mod invoke;
 mod local;
 mod parameters;
 mod print;
+mod progress;
+mod project;
 mod tasks;
 mod time;
 mod watch;
@@ -29,6 +32,13 @@ pub fn run(cli: Cli) -> ExitCode {
     let ended = match cli.command {
         Command::Serve(serve) => serve::run(serve).map(|()| ExitCode::SUCCESS),
         Command::CompileChild { metered } => return pilum_engine::run_compile_child(metered),
+        Command::New(new) => project::new(&new),
+        Command::Build(build) => project::build(&build),
+        Command::Deploy(deploy) => block_on(project::deploy(deploy)),
+        Command::Rollback(rollback) => block_on(project::rollback(rollback)),
+        Command::Delete(delete) => block_on(project::delete(delete)),
+        Command::Describe(describe) => block_on(project::describe(describe)),
+        Command::Dev(dev) => block_on(dev::run(dev)),
         Command::Invoke(invoke) => block_on(invoke::run(*invoke)),
         Command::Status(status) => block_on(executions::status(status)),
         Command::Watch(watch) => block_on(watch::run(watch)),

@@ -26,6 +26,7 @@ pub struct Config {
     pub sync_execution: SyncExecution,
     pub async_execution: AsyncExecution,
     pub callbacks: Callbacks,
+    pub outgoing: Outgoing,
     pub limits: Limits,
     pub engine: EngineSection,
     pub shutdown: Shutdown,
@@ -68,6 +69,8 @@ section! {
         data_dir: PathBuf = PathBuf::from("pilum-data"),
         /// Asynchronous executions kept on disk; at this size no more are accepted until results expire.
         executions_max_bytes: u64 = 8 << 30,
+        /// What one task may keep with `wasi:keyvalue`, keys and values together.
+        key_value_task_max_bytes: u64 = 64 << 20,
     }
 }
 
@@ -137,6 +140,14 @@ section! {
 }
 
 section! {
+    /// `[outgoing]`: requests that functions send, to where their tasks were granted.
+    Outgoing {
+        /// Whether they may lead to loopback, private and other inner addresses.
+        allow_private_addresses: bool = false,
+    }
+}
+
+section! {
     /// `[limits]`: what one call may use.
     Limits {
         /// Linear memory of an instance.
@@ -186,7 +197,7 @@ section! {
 
 impl Config {
     /// Every number with its key and its bounds, both inclusive.
-    fn bounds(&self) -> [(&'static str, u64, u64, u64); 25] {
+    fn bounds(&self) -> [(&'static str, u64, u64, u64); 26] {
         const DAY_MS: u64 = 86_400_000;
         const TIB: u64 = 1 << 40;
         let (sync, queue) = (&self.sync_execution, &self.async_execution);
@@ -196,6 +207,7 @@ impl Config {
             ("artifacts.fetch_timeout_ms", self.artifacts.fetch_timeout_ms, 100, 600_000),
             ("artifacts.disk_max_bytes", self.artifacts.disk_max_bytes, 1 << 20, TIB),
             ("storage.executions_max_bytes", self.storage.executions_max_bytes, 1 << 20, TIB),
+            ("storage.key_value_task_max_bytes", self.storage.key_value_task_max_bytes, 1 << 10, TIB),
             ("sync_execution.max_timeout_ms", sync.max_timeout_ms, 1, DAY_MS),
             ("sync_execution.default_timeout_ms", sync.default_timeout_ms, 1, sync.max_timeout_ms),
             ("sync_execution.max_concurrent_requests", sync.max_concurrent_requests, 1, 10_000),

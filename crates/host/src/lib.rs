@@ -18,6 +18,7 @@ pub mod config;
 mod logging;
 mod runtime;
 pub mod serve;
+mod services;
 pub mod wiring;
 
 pub use runtime::EngineRuntime;

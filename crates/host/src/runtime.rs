@@ -1,20 +1,27 @@
 //! The [`Runtime`] port over the engine: calls pass through, errors change
 //! their names, and nothing else happens here.
 
+use bytes::Bytes;
+use futures::stream::BoxStream;
 use pilum_artifact::ArtifactError;
-use pilum_engine::{BoundCall, CallContext, Code, Engine, EngineError, Tap};
-use pilum_execution::{BindError, PrepareError, Retained, RunContext, Runtime};
-use pilum_types::{ArtifactSource, Digest, FunctionName, Outcome, Parameter};
+use pilum_engine::{BoundCall, CallContext, Code, Engine, EngineError, Owner, Tap};
+use pilum_execution::{
+    BindError, Delivery, HttpRequest, KeyValues, PrepareError, Retained, RunContext, Runtime, Task, Uploaded,
+};
+use pilum_types::{
+    ArtifactSource, CallLimits, Description, Digest, FunctionName, Grants, Outcome, Parameter, TaskId,
+    TenantId,
+};
 use std::sync::Arc;
 
 /// Runs functions on the engine.
 #[derive(Debug)]
-pub struct EngineRuntime(Engine);
+pub struct EngineRuntime(Engine, KeyValues);
 
 impl EngineRuntime {
-    /// Takes the engine.
-    pub fn new(engine: Engine) -> Self {
-        Self(engine)
+    /// Takes the engine, and where its guests keep values.
+    pub fn new(engine: Engine, values: KeyValues) -> Self {
+        Self(engine, values)
     }
 }
 
@@ -22,12 +29,36 @@ impl Runtime for EngineRuntime {
     type Prepared = Code;
     type Call = BoundCall;
 
-    async fn prepare(&self, source: &ArtifactSource) -> Result<Arc<Code>, PrepareError> {
-        self.0.prepare(source).await.map_err(prepare_error)
+    async fn prepare(&self, source: &ArtifactSource, grants: &Grants) -> Result<Arc<Code>, PrepareError> {
+        self.0.prepare(source, grants).await.map_err(prepare_error)
     }
 
-    fn retain(&self, digest: Digest) -> Retained {
-        Box::new(self.0.retain(digest))
+    fn retain(&self, task: &Task) -> Retained {
+        let others = task.others.iter().map(|other| other.digest);
+        let artifacts: Vec<_> = others.chain([task.digest]).map(|digest| self.0.retain(digest)).collect();
+        Box::new((artifacts, self.0.instances(owner(task))))
+    }
+
+    fn warm(&self, task: &Task, prepared: &Arc<Code>, limits: CallLimits) {
+        self.0.warm(&owner(task), prepared, &task.spec.policy, limits);
+    }
+
+    async fn forget(&self, task: &Task) {
+        if let Err(error) = self.1.forget(values_of(&task.tenant, &task.id)).await {
+            tracing::warn!(%error, "what a deleted task kept is still there");
+        }
+    }
+
+    async fn upload(
+        &self,
+        bytes: BoxStream<'static, Result<Bytes, String>>,
+    ) -> Result<Uploaded, PrepareError> {
+        let (source, bytes) = self.0.upload(bytes).await.map_err(artifact_error)?;
+        Ok(Uploaded { source, bytes })
+    }
+
+    async fn describe(&self, task: &Task, prepared: &Arc<Code>) -> Description {
+        self.0.describe_code(prepared, &task.spec.source, &task.spec.policy.grants).await
     }
 
     fn digest(&self, prepared: &Code) -> Digest {
@@ -43,12 +74,39 @@ impl Runtime for EngineRuntime {
         self.0.bind(prepared, function, parameters).map_err(|error| bind_error(error, function))
     }
 
-    fn run(&self, call: BoundCall, context: RunContext) -> impl Future<Output = Outcome> + Send {
-        // Every call gets a fresh instance, so `force_new_instance` is always honoured.
-        let RunContext { task, function, limits, environment, force_new_instance: _, tap } = context;
-        let tap = tap.map(|tap| Tap::new(move |line| tap.line(line)));
-        self.0.run(call, CallContext { task, function, limits, environment, tap })
+    fn bind_request(&self, prepared: &Arc<Code>, request: HttpRequest) -> Result<BoundCall, BindError> {
+        let error = |exported| BindError::FunctionNotFound { name: "handle".to_owned(), exported };
+        self.0.bind_request(prepared, request).map_err(error)
     }
+
+    fn run(&self, call: BoundCall, context: RunContext) -> impl Future<Output = Outcome> + Send {
+        let RunContext { task, function, limits, environment, force_new_instance, delivery, tap } = context;
+        let context = CallContext {
+            task: task.spec.name.clone(),
+            owner: owner(&task),
+            policy: Arc::clone(&task.spec.policy),
+            function,
+            limits,
+            environment,
+            force_new_instance,
+            delivery: match delivery {
+                Delivery::Whole => pilum_engine::Delivery::Whole,
+                Delivery::Pieces(pieces) => pilum_engine::Delivery::Pieces(pieces),
+                Delivery::Http(response) => pilum_engine::Delivery::Http(response),
+            },
+            tap: tap.map(|tap| Tap::new(move |line| tap.line(line))),
+        };
+        self.0.run(call, context)
+    }
+}
+
+/// The name under which a task's values are kept.
+pub(crate) fn values_of(tenant: &TenantId, task: &TaskId) -> String {
+    format!("{tenant}/{task}")
+}
+
+fn owner(task: &Task) -> Owner {
+    Owner { tenant: task.tenant.clone(), task: task.id.clone(), revision: task.revision }
 }
 
 fn prepare_error(error: EngineError) -> PrepareError {

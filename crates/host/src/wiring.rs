@@ -2,10 +2,11 @@
 
 use crate::config::Config;
 use crate::runtime::EngineRuntime;
+use crate::services::{Requests, Values};
 use anyhow::{Context, Result};
-use pilum_artifact::{ArtifactConfig, ArtifactStore};
-use pilum_engine::{Compiler, Engine, EngineSettings};
-use pilum_execution::{Executions, OpenError, SqliteConfig, SqliteStore};
+use pilum_artifact::{ArtifactConfig, ArtifactStore, Outbound};
+use pilum_engine::{Compiler, Engine, EngineSettings, Services};
+use pilum_execution::{Executions, KeyValues, OpenError, SqliteConfig, SqliteStore};
 use pilum_gateway::GatewayLimits;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,7 +38,12 @@ pub fn artifacts(config: &Config) -> Result<ArtifactStore> {
 ///
 /// # Errors
 /// When the data directory cannot be used or wasmtime does not start.
-pub fn engine(config: &Config, artifacts: ArtifactStore, native: &Path) -> Result<Engine> {
+pub fn engine(
+    config: &Config,
+    artifacts: ArtifactStore,
+    native: &Path,
+    services: Services,
+) -> Result<Engine> {
     let settings = EngineSettings {
         directory: native.to_owned(),
         instance_slots: config.instance_slots(),
@@ -57,7 +63,7 @@ pub fn engine(config: &Config, artifacts: ArtifactStore, native: &Path) -> Resul
     // compiling child may have.
     let environment = vec![("MIMALLOC_ARENA_EAGER_COMMIT".into(), "0".into())];
     let compiler = Compiler::Child { program, arguments: vec!["compile-child".into()], environment };
-    Engine::new(&settings, artifacts, compiler).context("the engine")
+    Engine::new(&settings, artifacts, compiler, services).context("the engine")
 }
 
 /// Everything a host runs, started. Must be called inside a tokio runtime.
@@ -75,8 +81,16 @@ pub fn executions(config: &Config) -> Result<Arc<HostExecutions>> {
 pub fn executions_over(config: &Config, native: &Path) -> Result<Arc<HostExecutions>> {
     // First, as it takes the data directory for this process alone.
     let store = store(config)?;
-    let engine = engine(config, artifacts(config)?, native)?;
-    let executions = Executions::start(EngineRuntime::new(engine), store, config.execution_settings());
+    let values = KeyValues::open(&config.storage.data_dir, config.storage.key_value_task_max_bytes)
+        .context("the file of what functions keep")?;
+    let outbound =
+        Outbound::new(config.outgoing.allow_private_addresses).context("the client for functions")?;
+    let services = Services {
+        send_request: Some(Arc::new(Requests::new(outbound))),
+        key_value: Some(Arc::new(Values::new(values.clone()))),
+    };
+    let runtime = EngineRuntime::new(engine(config, artifacts(config)?, native, services)?, values);
+    let executions = Executions::start(runtime, store, config.execution_settings());
     executions.context("the store of executions")
 }
 

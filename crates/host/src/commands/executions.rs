@@ -64,7 +64,8 @@ pub(super) async fn list(list: Executions) -> Result<ExitCode> {
         None => None,
     };
     let limit = usize::try_from(list.limit).unwrap_or(usize::MAX);
-    let filter = ExecutionFilter { task_id, state: list.state.map(state), limit: Some(limit) };
+    let filter =
+        ExecutionFilter { task_id, state: list.state.map(state), limit: Some(limit), start_after: None };
     let executions = client.list_executions(&filter).await?;
     if list.remote.json {
         let executions: Vec<Json> = executions.iter().map(as_json).collect();

@@ -4,8 +4,8 @@ use super::{FAILED, local, print};
 use crate::cli::Inspect;
 use crate::wiring;
 use anyhow::{Context, Result};
-use pilum_engine::Import;
-use pilum_types::{ArtifactSource, FunctionKind, FunctionSignature};
+use pilum_engine::Services;
+use pilum_types::{ArtifactSource, FunctionSignature, Grants, Import};
 use serde_json::{Value as Json, json};
 use std::process::ExitCode;
 
@@ -18,10 +18,10 @@ pub(super) async fn run(inspect: Inspect) -> Result<ExitCode> {
     let artifacts = wiring::artifacts(&config)?;
     let location = url::Url::from_file_path(&file).ok().context("the file's path is no location")?.into();
     let artifact = artifacts.fetch(&ArtifactSource { location, checksum: None }).await?;
-    let engine = wiring::engine(&config, artifacts, &native)?;
-    let (functions, imports) = engine.describe(&artifact).await?;
+    let engine = wiring::engine(&config, artifacts, &native, Services::default())?;
+    let (functions, imports) = engine.describe(&artifact, &Grants::default()).await?;
     let granted = imports.iter().all(|import| import.granted);
-    let kind = functions.first().map_or("library without functions", |function| kind(function.kind));
+    let kind = functions.first().map_or("library without functions", |function| function.kind.as_str());
     if inspect.json {
         print::json(&json!({
             "digest": artifact.digest().to_string(),
@@ -50,18 +50,10 @@ fn print_text(functions: &[FunctionSignature], imports: &[Import]) {
     }
 }
 
-fn kind(kind: FunctionKind) -> &'static str {
-    match kind {
-        FunctionKind::Core => "core module",
-        FunctionKind::Component => "component",
-        FunctionKind::Command => "command",
-    }
-}
-
 fn function_json(function: &FunctionSignature) -> Json {
     json!({
         "name": function.name,
-        "kind": kind(function.kind),
+        "kind": function.kind.as_str(),
         "parameters": function.parameters.iter()
             .map(|parameter| json!({ "name": parameter.name, "type": parameter.ty.to_string() })).collect::<Vec<_>>(),
         "results": function.results.iter().map(ToString::to_string).collect::<Vec<_>>(),

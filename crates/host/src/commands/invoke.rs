@@ -1,10 +1,13 @@
 //! `pilum invoke`: a file here, or a task or location on a host.
 
+use super::progress::Progress;
 use super::{FAILED, connect, local, parameters, print, time};
 use crate::cli::{Invoke, PriorityArg};
 use anyhow::{Context, Result, bail, ensure};
-use pilum_client::{Call, Client, Invoked, Mode, NewTask, Target};
-use pilum_types::{ArtifactSource, Digest, ExecutionId, FunctionName, Priority, TaskId, TaskName};
+use pilum_client::{Call, Client, Invoked, Mode, NewTask, Piece, Target};
+use pilum_types::{
+    ArtifactSource, Digest, ExecutionId, FunctionName, Output, Priority, State, TaskId, TaskName,
+};
 use serde_json::{Map, json};
 use sha2::Digest as _;
 use std::path::Path;
@@ -146,13 +149,40 @@ async fn invoke_and_print(client: &Client, target: Target, invoke: &Invoke) -> R
     if invoke.force_new_instance {
         call = call.force_new_instance();
     }
-    let invoked = client.invoke(call).await?;
+    if invoke.stream {
+        return stream(client, call).await;
+    }
+    let waiting = Progress::spinner(!invoke.remote.json, format!("calling {function}"));
+    let invoked = client.invoke(call).await;
+    waiting.end();
+    let invoked = invoked?;
     if invoke.remote.json {
         print_json(&invoked);
     } else {
         print_text(&invoked);
     }
     Ok(if invoked.success { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+/// Prints the output as it comes.
+async fn stream(client: &Client, call: Call) -> Result<ExitCode> {
+    let mut chunks = client.stream(call).await?;
+    while let Some(piece) = chunks.next().await? {
+        match piece {
+            Piece::Output(Output::Raw(bytes)) => {
+                print::write(&bytes);
+            }
+            Piece::Output(typed) => print::output(&typed),
+            Piece::End { state, error_message, metadata, .. } => {
+                if state == State::Completed {
+                    return Ok(ExitCode::SUCCESS);
+                }
+                let code = metadata.get("error_code").map(String::as_str).unwrap_or_default();
+                print::remark(format!("{state} {code}: {error_message}"));
+            }
+        }
+    }
+    Ok(ExitCode::from(FAILED))
 }
 
 fn print_json(invoked: &Invoked) {
@@ -174,7 +204,10 @@ fn print_text(invoked: &Invoked) {
     let status = &invoked.status;
     match (&status.output, &status.error_code) {
         (Some(output), _) => print::output(output),
-        (None, Some(code)) => print::remark(format!("{} {code}: {}", status.state, status.error_message)),
+        (None, Some(code)) => {
+            print::remark(format!("{} {code}: {}", status.state, status.error_message));
+            print::remark(format!("its log: pilum status {} --logs", invoked.execution_id));
+        }
         (None, None) => {
             print::text(&invoked.execution_id);
             let estimate =

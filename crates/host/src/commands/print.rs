@@ -1,38 +1,52 @@
 //! What goes to standard output, as text for people or JSON for scripts.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where the command line speaks")]
-
+use super::REFUSED;
 use super::parameters::to_json;
 use pilum_client::{Report, Status};
 use pilum_types::Output;
 use serde_json::{Map, Value as Json, json};
+use std::io::Write as _;
 use std::time::SystemTime;
 
 /// Says why a command did not work, and what to do.
 pub(super) fn error(error: &anyhow::Error) {
-    eprintln!("pilum: {error:#}");
+    remark(format!("pilum: {error:#}"));
 }
 
 /// Prints JSON on one line.
 pub(super) fn json(value: &Json) {
-    println!("{value}");
+    write(format!("{value}\n").as_bytes());
+}
+
+/// Writes to standard output. What cannot be written ends the program: quietly where
+/// the reader has had enough, with an error where what was asked for is lost.
+pub(super) fn write(bytes: &[u8]) {
+    let mut stdout = std::io::stdout().lock();
+    if let Err(error) = stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        remark(format!("pilum: standard output: {error}"));
+        std::process::exit(REFUSED.into());
+    }
 }
 
 /// Prints text.
 pub(super) fn text(text: impl std::fmt::Display) {
-    println!("{text}");
+    write(format!("{text}\n").as_bytes());
 }
 
 /// A remark beside the result, on standard error.
 pub(super) fn remark(text: impl std::fmt::Display) {
-    eprintln!("{text}");
+    // Whom could one tell that nobody can be told?
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// A result as JSON: a typed one as it is; bytes that are JSON as that, else as text.
 pub(super) fn output_json(output: &Output) -> Json {
     match output {
         Output::Typed(value) => to_json(value),
-        Output::Raw(bytes) => {
+        Output::Raw(bytes) | Output::Response { body: bytes, .. } => {
             serde_json::from_slice(bytes).unwrap_or_else(|_| Json::from(String::from_utf8_lossy(bytes)))
         }
     }
@@ -40,15 +54,15 @@ pub(super) fn output_json(output: &Output) -> Json {
 
 /// Prints a result alone: a string without quotes, bytes as they are, else JSON.
 pub(super) fn output(output: &Output) {
-    use std::io::Write as _;
     match output {
         Output::Typed(pilum_types::Value::String(string)) => text(string),
         Output::Typed(value) => text(to_json(value)),
-        Output::Raw(bytes) => {
-            let mut stdout = std::io::stdout().lock();
-            let newline: &[u8] = if bytes.ends_with(b"\n") { b"" } else { b"\n" };
-            // A closed pipe is the reader's choice.
-            let _ = stdout.write_all(bytes).and_then(|()| stdout.write_all(newline));
+        Output::Raw(bytes) | Output::Response { body: bytes, .. } => {
+            write(bytes);
+            // Text ends with its line; other bytes are as the function wrote them.
+            if !bytes.ends_with(b"\n") && std::str::from_utf8(bytes).is_ok() {
+                write(b"\n");
+            }
         }
     }
 }
@@ -131,6 +145,11 @@ pub(super) fn table(rows: &[Vec<String>]) {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         text(cells.collect::<Vec<_>>().join("  ").trim_end());
     }
+}
+
+/// A time as RFC 3339 writes it, to the second.
+pub(super) fn time(time: SystemTime) -> String {
+    pilum_client::write_time(time)
 }
 
 /// How long ago, roughly: `12s`, `3m`, `5h`, `2d`.

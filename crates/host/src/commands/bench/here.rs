@@ -7,9 +7,9 @@ use crate::commands::{invoke, local, parameters};
 use crate::wiring::{self, HostExecutions};
 use anyhow::{Context, Result, bail};
 use pilum_client::{Call, Client};
-use pilum_engine::{CallContext, Code, Engine};
+use pilum_engine::{CallContext, Code, Engine, Services};
 use pilum_execution::{ArtifactLabels, Invocation, Mode, Reply, Schedule, TaskSpec};
-use pilum_types::{ArtifactSource, Digest, FunctionName, Parameter, TaskId, TaskName, TenantId};
+use pilum_types::{ArtifactSource, Digest, FunctionName, Grants, Parameter, TaskId, TaskName, TenantId};
 use sha2::Digest as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -55,7 +55,7 @@ pub(super) async fn measure(bench: &Bench, function: &FunctionName) -> Measured<
         Ok(task) => task,
         Err(failed) => return Ok(Err(failed)),
     };
-    let engine = wiring::engine(&config, wiring::artifacts(&config)?, &native)?;
+    let engine = wiring::engine(&config, wiring::artifacts(&config)?, &native, Services::default())?;
     let bare = subject.bare(engine, executions.settings().limits).await?;
     let listen = async || TcpListener::bind("127.0.0.1:0").await.context("a loopback port");
     let (grpc, http) = (listen().await?, listen().await?);
@@ -83,20 +83,16 @@ impl Subject {
             source: self.source.clone(),
             artifact: ArtifactLabels::default(),
             metadata: Vec::new(),
+            policy: Arc::default(),
         };
         let execution = self.invoke(executions, pilum_execution::Target::New(spec)).await?;
         Ok(execution.map(|(task, _)| task))
     }
 
     async fn bare(&self, engine: Engine, limits: pilum_types::CallLimits) -> Result<Bare> {
-        let code = engine.prepare(&self.source).await?;
-        let context = CallContext {
-            task: TaskName::parse(TASK)?,
-            function: self.function.clone(),
-            limits,
-            environment: Arc::from([]),
-            tap: None,
-        };
+        let code = engine.prepare(&self.source, &Grants::default()).await?;
+        let (name, id) = (TaskName::parse(TASK)?, TaskId::parse(TASK)?);
+        let context = CallContext::new(name, id, self.function.clone(), limits);
         Ok(Bare { engine, code, context })
     }
 
