@@ -208,8 +208,13 @@ command  extract-keywords          extract-keywords.wasm
 core     analyze-dataset-command   analyze-dataset.command.wasm
 reactor  analyze_dataset           analyze-dataset.wasm
 reactor  values_echo               values-echo.wasm
+reactor  bench_http                bench_http.wasm
 core     bench_kernels             bench_kernels.wasm
 core     bench_sleeper             bench_sleeper.wasm
+reactor  http_cases                http-cases.wasm
+reactor  imports_cases             imports-cases.wasm
+core     stream-cases              stream-cases.command.wasm
+command  stream-cases              stream-cases.wasm
 END
     for name in spin memory recursion sleep trap output; do
         echo "core     hostile_$name  hostile_$name.wasm"
