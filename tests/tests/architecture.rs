@@ -38,9 +38,10 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ("proto", &["types"], &["wasmtime", "tokio"]),
     ("gateway", &["execution", "proto", "types"], &["wasmtime", "wasmtime-wasi", "reqwest"]),
     ("client", &["proto", "types"], &["wasmtime", "wasmtime-wasi", "axum"]),
+    ("project", &["types"], &["wasmtime", "tokio", "tonic", "reqwest"]),
     (
         "host",
-        &["artifact", "client", "engine", "execution", "gateway", "types"],
+        &["artifact", "client", "engine", "execution", "gateway", "project", "types"],
         &["wasmtime", "wasmtime-wasi", "tonic", "prost"],
     ),
 ];

@@ -1,6 +1,7 @@
 //! The command line by hand: without a server, and against a host.
 
 mod bench;
+mod project;
 mod remote;
 
 use pilum_tests::{Pilum, Ran, guest_path, wasm};

@@ -5,10 +5,14 @@
 // Refusals, row by row of the contract's table, and what the fields mean.
 mod artifacts;
 mod asynchronous;
+mod deploy;
 mod durable;
 mod flows;
+mod http;
+mod imports;
 mod refusals;
 mod rpcs;
+mod streams;
 
 // Guests of every kind, and the limits that stop them.
 mod cli;

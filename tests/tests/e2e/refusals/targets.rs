@@ -146,7 +146,7 @@ async fn a_name_that_other_code_has() {
         new_task("name", &unreachable, "f", vec![]),
         create,
     ] {
-        let says = &["the task name exists", &old.checksum, &new.checksum, "delete it first"];
+        let says = &["the task name exists", &old.checksum, &new.checksum, "pilum deploy"];
         check(&client, request, Code::AlreadyExists, "", says).await;
     }
 }
