@@ -2,8 +2,10 @@
 
 use crate::guests;
 use anyhow::{Result, bail, ensure};
-use pilum_engine::{Compiler, Engine, EngineSettings};
-use pilum_execution::{ArtifactLabels, Executions, Invocation, Mode, Reply, Schedule, Target, TaskSpec};
+use pilum_engine::{Compiler, Engine, EngineSettings, Services};
+use pilum_execution::{
+    ArtifactLabels, Executions, Invocation, KeyValues, Mode, Reply, Schedule, Target, TaskSpec,
+};
 use pilum_host::EngineRuntime;
 use pilum_host::config::Config;
 use pilum_host::wiring::{self, HostExecutions};
@@ -69,8 +71,10 @@ impl InProcess {
             code_cache_max_bytes: config.engine.code_cache_max_bytes,
             native_cache_max_bytes: config.engine.native_cache_max_bytes,
         };
-        let engine = Engine::new(&settings, wiring::artifacts(&config)?, Compiler::InProcess)?;
-        let runtime = EngineRuntime::new(engine);
+        let engine =
+            Engine::new(&settings, wiring::artifacts(&config)?, Compiler::InProcess, Services::default())?;
+        let runtime =
+            EngineRuntime::new(engine, KeyValues::open(data, config.storage.key_value_task_max_bytes)?);
         let executions = Executions::start(runtime, wiring::store(&config)?, config.execution_settings())?;
         Ok(Self { executions })
     }
@@ -83,6 +87,7 @@ impl InProcess {
             source,
             artifact: ArtifactLabels::default(),
             metadata: Vec::new(),
+            policy: Arc::default(),
         };
         self.run(Target::New(spec), call).await
     }

@@ -7,6 +7,7 @@
 mod controls;
 mod growth;
 mod guests;
+mod http;
 mod in_process;
 mod instructions;
 mod load;

@@ -9,10 +9,13 @@ mod density;
 mod fairness;
 mod first_compile;
 mod grpc_sync;
+mod http_handler;
 mod invoke;
 mod many_tasks;
 mod metering;
+mod shelf;
 pub(crate) mod status_read;
+mod stream;
 
 use crate::measure::{Figure, Plan};
 use crate::report::Failure;
@@ -24,6 +27,9 @@ type Row = (&'static str, fn(Plan) -> Result<Vec<Figure>>);
 const ROWS: &[Row] = &[
     ("grpc_sync", grpc_sync::run),
     ("invoke", invoke::run),
+    ("http_handler", http_handler::run),
+    ("stream", stream::run),
+    ("shelf", shelf::run),
     ("many_tasks", many_tasks::run),
     ("status_read", status_read::run),
     ("async_accept", async_accept::run),

@@ -2,12 +2,17 @@
 
 use crate::controls::echo::Inside;
 use crate::{guests, report};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum as _;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
+
+/// How often, and how long, a control that says nothing is looked for.
+const START_LOOK_EVERY: Duration = Duration::from_millis(20);
+const START_LOOKS: u32 = 500;
 
 /// What a host is started with, beside its defaults.
 #[derive(Default)]
@@ -23,8 +28,10 @@ pub(crate) struct Setup<'a> {
 /// A server in a process of its own, which says where it listens.
 pub(crate) struct Server {
     child: Child,
-    /// Where gRPC is.
+    /// Where gRPC is; empty where there is none.
     pub(crate) grpc: String,
+    /// Where HTTP is; empty where there is none.
+    pub(crate) http: String,
     _data: TempDir,
 }
 
@@ -60,6 +67,27 @@ impl Server {
         Self::start(command, tempfile::tempdir()?).context("the control")
     }
 
+    /// `wasmtime serve` with a built guest: the control of what goes over HTTP. It
+    /// answers on the port it is given, and says so on standard error.
+    pub(crate) async fn wasmtime_serve(guest: &str) -> Result<Self> {
+        let program = std::env::var_os("WASMTIME").unwrap_or_else(|| "wasmtime".into());
+        // It takes no port 0, so one that was free a moment ago has to do.
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let address = format!("127.0.0.1:{port}");
+        let mut command = Command::new(&program);
+        command.args(["serve", "--addr", &address]).arg(guests::folder()?.join(guest));
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let child = child.context("there is no wasmtime; benches/run.sh installs it")?;
+        let server = Self { child, grpc: String::new(), http: address.clone(), _data: tempfile::tempdir()? };
+        for _ in 0..START_LOOKS {
+            if std::net::TcpStream::connect(&address).is_ok() {
+                return Ok(server);
+            }
+            tokio::time::sleep(START_LOOK_EVERY).await;
+        }
+        bail!("`wasmtime serve` does not answer");
+    }
+
     /// Memory it has resident, in KiB.
     pub(crate) fn resident_kib(&self) -> Result<f64> {
         let status = PathBuf::from(format!("/proc/{}/status", self.child.id()));
@@ -75,7 +103,8 @@ impl Server {
         let grpc = grpc
             .with_context(|| format!("it said {line:?} where it should say where it listens"))?
             .to_owned();
-        Ok(Self { child, grpc, _data: data })
+        let http = line.split_whitespace().find_map(|word| word.strip_prefix("http=")).unwrap_or_default();
+        Ok(Self { child, grpc, http: http.to_owned(), _data: data })
     }
 }
 

@@ -15,6 +15,10 @@ use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
+/// What a stream carries, in bytes, and in how large messages.
+pub(crate) const STREAM_BYTES: usize = 1 << 30;
+const CHUNK_BYTES: usize = 64 << 10;
+
 /// What the control runs before it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Inside {
@@ -86,6 +90,24 @@ fn answer() -> InvokeFunctionResponse {
     }
 }
 
+/// What the host streams of a command that writes [`STREAM_BYTES`].
+fn chunks() -> impl Iterator<Item = Result<wire::StreamExecutionResult, Status>> {
+    let message = wire::StreamExecutionResult {
+        execution_id: "exec-01k9zzzzzzzzzzzzzzzzzzzzzz".to_owned(),
+        status: wire::ExecutionStatus::Running.into(),
+        ..wire::StreamExecutionResult::default()
+    };
+    let last = wire::StreamExecutionResult { is_final: true, ..message.clone() };
+    let piece = vec![0; CHUNK_BYTES];
+    (0..STREAM_BYTES / CHUNK_BYTES)
+        .map(move |_| wire::StreamExecutionResult {
+            chunk_data: Some(pilum_proto::value::raw_to_any(&piece)),
+            ..message.clone()
+        })
+        .chain([last])
+        .map(Ok)
+}
+
 /// What the host answers to the question for an execution of `add` that ended.
 fn status() -> wire::GetExecutionStatusResponse {
     wire::GetExecutionStatusResponse {
@@ -139,13 +161,13 @@ macro_rules! unimplemented_rpcs {
             }
 
             type StreamFunctionStream =
-                tokio_stream::Empty<Result<wire::StreamExecutionResult, Status>>;
+                futures::stream::BoxStream<'static, Result<wire::StreamExecutionResult, Status>>;
 
             async fn stream_function(
                 &self,
                 _: Request<InvokeFunctionRequest>,
             ) -> Result<Response<Self::StreamFunctionStream>, Status> {
-                Err(Status::unimplemented("the control only echoes"))
+                Ok(Response::new(Box::pin(futures::stream::iter(chunks()))))
             }
 
             $(async fn $rpc(
