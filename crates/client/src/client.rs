@@ -9,10 +9,11 @@ use pilum_proto::pilum::v1::host_service_client::HostServiceClient;
 use pilum_proto::spearlet::function_service_client::FunctionServiceClient;
 use pilum_proto::spearlet::{
     CancelExecutionRequest, DeleteTaskRequest, GetExecutionStatusRequest, GetHealthRequest, GetStatsRequest,
-    GetTaskRequest,
+    GetTaskRequest, InvokeFunctionRequest,
 };
 use pilum_proto::{REQUEST_MAX_BYTES, RESPONSE_MAX_BYTES};
 use pilum_types::{ExecutionId, TaskId};
+use prost::Message as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::transport::Channel;
 
@@ -52,7 +53,7 @@ impl Client {
     /// # Errors
     /// When the request does not become an execution.
     pub async fn invoke(&self, call: Call) -> Result<Invoked, ClientError> {
-        let request = call.into_request()?;
+        let request = sized(call.into_request()?)?;
         read::invoked(self.stub().invoke_function(request).await?.into_inner())
     }
 
@@ -61,7 +62,7 @@ impl Client {
     /// # Errors
     /// When the request does not become an execution.
     pub async fn stream(&self, call: Call) -> Result<Chunks, ClientError> {
-        let request = call.into_stream_request()?;
+        let request = sized(call.into_stream_request()?)?;
         Ok(Chunks::new(self.stub().stream_function(request).await?.into_inner()))
     }
 
@@ -155,4 +156,13 @@ impl Client {
     pub(crate) fn host(&self) -> HostServiceClient<Channel> {
         self.host.clone()
     }
+}
+
+/// A request that a host can take. A longer one would break the connection.
+fn sized(request: InvokeFunctionRequest) -> Result<InvokeFunctionRequest, ClientError> {
+    let bytes = request.encoded_len();
+    if bytes > REQUEST_MAX_BYTES {
+        return Err(ClientError::TooLarge { bytes, max_bytes: REQUEST_MAX_BYTES });
+    }
+    Ok(request)
 }

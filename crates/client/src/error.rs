@@ -26,6 +26,14 @@ pub enum ClientError {
     /// The host refused, or the connection broke.
     #[error(transparent)]
     Refused(#[from] Box<Refused>),
+    /// The request is longer than any host takes.
+    #[error("the request has {bytes} bytes, at most {max_bytes} can be sent; put what is large behind a URL")]
+    TooLarge {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        max_bytes: usize,
+    },
     /// A parameter cannot travel.
     #[error("parameter {index}: {reason}")]
     Parameter {
@@ -58,7 +66,7 @@ impl ClientError {
         match self {
             Self::Refused(refused) => Some(refused.code),
             Self::Unreachable { .. } => Some(Code::Unavailable),
-            Self::Endpoint { .. } | Self::Parameter { .. } | Self::Answer(_) => None,
+            Self::Endpoint { .. } | Self::TooLarge { .. } | Self::Parameter { .. } | Self::Answer(_) => None,
         }
     }
 
@@ -75,9 +83,11 @@ impl ClientError {
     fn refused(&self) -> Option<&Refused> {
         match self {
             Self::Refused(refused) => Some(refused),
-            Self::Endpoint { .. } | Self::Unreachable { .. } | Self::Parameter { .. } | Self::Answer(_) => {
-                None
-            }
+            Self::Endpoint { .. }
+            | Self::Unreachable { .. }
+            | Self::TooLarge { .. }
+            | Self::Parameter { .. }
+            | Self::Answer(_) => None,
         }
     }
 }

@@ -92,6 +92,47 @@ async fn from_a_build_to_revisions_and_back() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_too_long_is_not_sent() {
+    let host = Host::start().await.unwrap();
+    let project = Project::new(1);
+    pilum(["build", project.text()]).await;
+    run(&host, &["deploy", project.text()]).await;
+    let large = project.path().join("large.txt");
+    std::fs::write(&large, "x".repeat(9_000_000)).unwrap();
+    let parameter = format!("text=@{}", large.display());
+    let ran = run(&host, &["invoke", "answer", "answer", &parameter]).await;
+    check_ended(&ran, 2, "", "at most 8388608 can be sent");
+}
+
+#[tokio::test]
+async fn tasks_are_deleted() {
+    let host = Host::start().await.unwrap();
+    let project = Project::new(1);
+    pilum(["build", project.text()]).await;
+    run(&host, &["deploy", project.text()]).await;
+    check_ended(&run(&host, &["delete", "answer"]).await, 0, "answer: ", "");
+    check_ended(&run(&host, &["delete", "answer"]).await, 2, "", "no task has the id");
+}
+
+#[tokio::test]
+async fn a_reader_that_has_enough_and_a_full_disk_are_told_apart() {
+    let host = Host::start().await.unwrap();
+    let project = Project::new(1);
+    pilum(["build", project.text()]).await;
+    run(&host, &["deploy", project.text()]).await;
+    for (sink, code) in [("/dev/full", 2), ("/dev/null", 0)] {
+        let sink = std::fs::OpenOptions::new().write(true).open(sink).unwrap();
+        let status = Command::new(Host::binary().unwrap())
+            .args(["invoke", "answer", "answer", "--server", &host.grpc])
+            .stdin(Stdio::null())
+            .stdout(sink)
+            .stderr(Stdio::null())
+            .status();
+        assert_eq!(status.await.unwrap().code(), Some(code));
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_manifest_says_where() {
     let directory = tempfile::tempdir().unwrap();
     let text = directory.path().to_str().unwrap();
