@@ -37,11 +37,15 @@ async fn count(rig: &Rig, code: &Arc<Code>, owner: Owner, policy: &Arc<Policy>) 
     ended(&call(rig, code, "count", owner, policy).await)
 }
 
-/// Lets what was spawned run.
+/// Waits until so many stand ready.
 async fn settle(rig: &Rig, ready: usize) {
-    while rig.engine.ready_instances() != ready {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let settled = async {
+        while rig.engine.ready_instances() != ready {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(30), settled).await;
+    assert!(in_time.is_ok(), "{} stand ready, not {ready}", rig.engine.ready_instances());
 }
 
 #[tokio::test]
