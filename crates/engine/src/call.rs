@@ -318,9 +318,10 @@ async fn drive(
         (Some(Plan::Handler { export }), Arguments::Request(request)) => {
             let func = instance.component_function(export)?;
             driven.acquired = Instant::now();
+            // One that fails may have lost its handles: it is kept only if it says so.
+            let keep = std::mem::replace(&mut driven.keep, false);
             // Boxed, since a call of anything else has no use for its state.
-            let called =
-                Box::pin(handler::call(&mut instance.store, func, *request, delivery, limits, driven.keep));
+            let called = Box::pin(handler::call(&mut instance.store, func, *request, delivery, limits, keep));
             let (output, keep) = called.await?;
             driven.keep = keep;
             Ok(output)
