@@ -145,7 +145,7 @@ impl Accepting<'_> {
                 let mut accepted = 0_u32;
                 while began.elapsed() < duration {
                     let reply = executions.invoke(invocation.clone()).await?;
-                    ensure!(matches!(reply, Reply::Accepted { .. }), "{reply:?}");
+                    ensure!(matches!(reply, Reply::Pending { .. }), "{reply:?}");
                     accepted += 1;
                 }
                 anyhow::Ok(accepted)

@@ -46,5 +46,5 @@ pub use address::is_public;
 pub use artifact::VerifiedArtifact;
 pub use config::ArtifactConfig;
 pub use error::ArtifactError;
-pub use outbound::{Outbound, OutboundError, RequestError};
+pub use outbound::{Outbound, OutboundError, OutboundRequestError};
 pub use store::ArtifactStore;

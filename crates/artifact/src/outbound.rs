@@ -79,17 +79,18 @@ impl Outbound {
     /// redirect.
     ///
     /// # Errors
-    /// See [`RequestError`].
+    /// See [`OutboundRequestError`].
     pub async fn send<B>(
         &self,
         request: http::Request<B>,
-    ) -> Result<http::Response<reqwest::Body>, RequestError>
+    ) -> Result<http::Response<reqwest::Body>, OutboundRequestError>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (parts, body) = request.into_parts();
-        let url = parse(&parts.uri.to_string(), &self.network).map_err(|_| RequestError::NotAllowed)?;
+        let url =
+            parse(&parts.uri.to_string(), &self.network).map_err(|_| OutboundRequestError::NotAllowed)?;
         let mut request = reqwest::Request::new(parts.method, url);
         *request.headers_mut() = parts.headers;
         if !body.is_end_stream() {
@@ -102,7 +103,7 @@ impl Outbound {
 
 /// Why a request was not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RequestError {
+pub enum OutboundRequestError {
     /// It may not be sent there.
     NotAllowed,
     /// Nobody took the connection, or its name does not resolve.
@@ -113,15 +114,15 @@ pub enum RequestError {
     Broken,
 }
 
-fn request_failed(error: &reqwest::Error) -> RequestError {
+fn request_failed(error: &reqwest::Error) -> OutboundRequestError {
     if NotPublic::within(error).is_some() {
-        RequestError::NotAllowed
+        OutboundRequestError::NotAllowed
     } else if error.is_timeout() {
-        RequestError::Timeout
+        OutboundRequestError::Timeout
     } else if error.is_connect() {
-        RequestError::NotConnected
+        OutboundRequestError::NotConnected
     } else {
-        RequestError::Broken
+        OutboundRequestError::Broken
     }
 }
 

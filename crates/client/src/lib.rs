@@ -45,7 +45,7 @@ pub use client::Client;
 pub use deploy::{Deployed, Deployment, FunctionDescription, Revision, TaskDescription};
 pub use error::{ClientError, Refused};
 pub use pages::ExecutionFilter;
-pub use stream::{Chunks, Piece};
+pub use stream::{Chunk, Chunks};
 pub use watch::{News, Watch};
 /// A time as RFC 3339 writes it; `None` for any other text.
 pub fn read_time(text: &str) -> Option<std::time::SystemTime> {

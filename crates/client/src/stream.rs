@@ -16,7 +16,7 @@ pub struct Chunks {
 
 /// A piece of a function's output, or its end.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Piece {
+pub enum Chunk {
     /// Bytes in order, or a typed result whole.
     Output(Output),
     /// The execution has ended; nothing follows.
@@ -37,11 +37,11 @@ impl Chunks {
         Self { messages, ended: false }
     }
 
-    /// The next piece; `None` after [`Piece::End`].
+    /// The next piece; `None` after [`Chunk::End`].
     ///
     /// # Errors
     /// When the connection breaks, the host refuses, or the stream ends early.
-    pub async fn next(&mut self) -> Result<Option<Piece>, ClientError> {
+    pub async fn next(&mut self) -> Result<Option<Chunk>, ClientError> {
         while !self.ended {
             let Some(message) = self.messages.message().await? else {
                 return Err(ClientError::Answer("the stream ended before the execution did".to_owned()));
@@ -55,9 +55,9 @@ impl Chunks {
     }
 }
 
-fn piece(message: StreamExecutionResult) -> Result<Option<Piece>, ClientError> {
+fn piece(message: StreamExecutionResult) -> Result<Option<Chunk>, ClientError> {
     if message.is_final {
-        return Ok(Some(Piece::End {
+        return Ok(Some(Chunk::End {
             execution_id: read::execution_id(&message.execution_id)?,
             state: read::known_state(message.status)?,
             error_message: message.error_message,
@@ -66,5 +66,5 @@ fn piece(message: StreamExecutionResult) -> Result<Option<Piece>, ClientError> {
     }
     let output = message.chunk_data.as_ref().map(output_from_any).transpose();
     let output = output.map_err(|error| ClientError::Answer(format!("a chunk {error}")))?;
-    Ok(output.map(Piece::Output))
+    Ok(output.map(Chunk::Output))
 }

@@ -1,10 +1,10 @@
 //! Fits a call to a function: finds it, matches its parameters, converts them.
 
 use crate::code::Code;
-use crate::delivery::HttpRequest;
 use crate::exports::{Lookup, Plan};
 use crate::lower::Lowering;
-use crate::{BindError, json, request, wit};
+use crate::{json, request, wit};
+use pilum_call::{BindError, HTTP_HANDLER_FUNCTION, HttpRequest};
 use pilum_types::{Field, FunctionName, FunctionSignature, Parameter, Value};
 use serde_json::Map;
 use std::sync::Arc;
@@ -37,8 +37,12 @@ impl BoundCall {
     ) -> Result<Self, BindError> {
         let (index, plan, signature) = match code.exports().look_up(function.as_str()) {
             Lookup::One(index, plan, signature) => (index, plan, signature),
-            Lookup::Several(candidates) => return Err(BindError::Ambiguous { candidates }),
-            Lookup::Nothing(exported) => return Err(BindError::FunctionNotFound { exported }),
+            Lookup::Several(candidates) => {
+                return Err(BindError::Ambiguous { name: function.as_str().to_owned(), candidates });
+            }
+            Lookup::Nothing(exported) => {
+                return Err(BindError::FunctionNotFound { name: function.as_str().to_owned(), exported });
+            }
         };
         let arguments = match plan {
             Plan::Core { parameters: types, .. } => {
@@ -72,9 +76,10 @@ impl BoundCall {
 
 impl BoundCall {
     /// A request for the http handler in `code`.
-    pub(crate) fn to_handler(code: Arc<Code>, request: HttpRequest) -> Result<Self, Vec<String>> {
+    pub(crate) fn to_handler(code: Arc<Code>, request: HttpRequest) -> Result<Self, BindError> {
         let Some(function) = code.exports().handler() else {
-            return Err(code.functions().iter().map(ToString::to_string).collect());
+            let exported = code.functions().iter().map(ToString::to_string).collect();
+            return Err(BindError::FunctionNotFound { name: HTTP_HANDLER_FUNCTION.to_owned(), exported });
         };
         Ok(Self { code, function, arguments: Arguments::Request(Box::new(request)) })
     }

@@ -3,7 +3,6 @@
 
 use crate::bind::{Arguments, BoundCall};
 use crate::code::Code;
-use crate::delivery::Delivery;
 use crate::exports::Plan;
 use crate::failure;
 use crate::guest::World;
@@ -12,58 +11,14 @@ use crate::house::House;
 use crate::instance::{Instance, TYPED_HOSTCALL_MIN_BYTES, unfit};
 use crate::json;
 use crate::lift::{self, Returned};
-use crate::output::Tap;
-use crate::shelf::Owner;
 use bytes::Bytes;
-use pilum_types::{
-    CallLimits, Failure, FailureCode, FunctionName, Outcome, Output, Policy, Receipt, TaskId, TaskName,
-    TenantId, Value,
-};
+use pilum_call::{CallContext, OutputMode};
+use pilum_types::{CallLimits, Failure, FailureCode, Outcome, Output, Usage, Value};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use wasmtime::Val as CoreVal;
 use wasmtime::component::Val;
-
-/// What a call runs under.
-#[derive(Debug, Clone)]
-pub struct CallContext {
-    /// The task's name; a command's `argv[0]`.
-    pub task: TaskName,
-    /// Whose instances it may use.
-    pub owner: Owner,
-    /// What the task's owner decided.
-    pub policy: Arc<Policy>,
-    /// The function's name; a command's `argv[1]`.
-    pub function: FunctionName,
-    /// The bounds.
-    pub limits: CallLimits,
-    /// The guest's environment variables.
-    pub environment: Arc<[(String, String)]>,
-    /// Whether an instance that served an earlier call must not be used.
-    pub force_new_instance: bool,
-    /// Where its output goes.
-    pub delivery: Delivery,
-    /// Is told each log line as soon as it is written.
-    pub tap: Option<Tap>,
-}
-
-impl CallContext {
-    /// A call with nothing granted, in an instance of its own, its result kept.
-    pub fn new(task: TaskName, owner: TaskId, function: FunctionName, limits: CallLimits) -> Self {
-        Self {
-            task,
-            owner: Owner { tenant: TenantId::default(), task: owner, revision: 1 },
-            policy: Arc::default(),
-            function,
-            limits,
-            environment: Arc::from([]),
-            force_new_instance: false,
-            delivery: Delivery::Whole,
-            tap: None,
-        }
-    }
-}
 
 /// What the guest returned, or why it did not.
 pub(crate) type Ended = Result<Output, CallError>;
@@ -84,12 +39,12 @@ pub(crate) async fn run(house: &Arc<House>, call: BoundCall, context: CallContex
     let limits = context.limits;
     let deadline = arrived + limits.timeout;
     let BoundCall { code, function, arguments } = call;
-    let in_use = house.enter(&context.owner, &code, &context.policy, || {
-        (limits, World::ahead(&context.owner, &context.policy, &limits))
+    let in_use = house.enter(&context.revision, &code, &context.policy, || {
+        (limits, World::ahead(&context.revision, &context.policy, &limits))
     });
     let reuse = context.policy.instances.reuse.is_some() && !context.force_new_instance;
     let unused = context.force_new_instance;
-    let delivery = context.delivery.clone();
+    let delivery = context.output.clone();
     let (world, arguments) = world(context, arguments);
     let command = world.stdout_is_result;
     // A command runs once from its start to its end.
@@ -155,7 +110,7 @@ pub(crate) async fn run(house: &Arc<House>, call: BoundCall, context: CallContex
     let acquire = driven.acquired.saturating_duration_since(arrived);
     let outcome = Outcome {
         result,
-        receipt: Receipt {
+        usage: Usage {
             queue_wait: Duration::ZERO,
             acquire,
             guest: ended_at.saturating_duration_since(driven.acquired),
@@ -183,7 +138,7 @@ pub(crate) async fn run(house: &Arc<House>, call: BoundCall, context: CallContex
 /// Runs a call with nothing around it but what wasmtime needs.
 pub(crate) async fn run_bare(house: &House, call: BoundCall, context: CallContext) -> Result<(), Failure> {
     let limits = context.limits;
-    let delivery = Delivery::Whole;
+    let delivery = OutputMode::Collect;
     let BoundCall { code, function, arguments } = call;
     let (_world, arguments) = world(context, arguments);
     let mut instance = Instance::bare(&house.engine, limits.fuel).map_err(host_failure)?;
@@ -207,12 +162,22 @@ fn host_failure(error: CallError) -> Failure {
 
 /// The outcome of a call that no instance could be made for.
 fn refused(arrived: Instant, failure: Failure) -> Outcome {
-    let receipt = Receipt { acquire: arrived.elapsed(), attempt: 1, ..Receipt::default() };
-    Outcome { result: Err(failure), receipt, log: Vec::new(), instance: None }
+    let usage = Usage { acquire: arrived.elapsed(), attempt: 1, ..Usage::default() };
+    Outcome { result: Err(failure), usage, log: Vec::new(), instance: None }
 }
 
 fn world(context: CallContext, arguments: Arguments) -> (World, Arguments) {
-    let CallContext { task, owner, function, limits, environment, delivery, tap, policy, .. } = context;
+    let CallContext {
+        task_name: task,
+        revision: owner,
+        function,
+        limits,
+        environment,
+        output: delivery,
+        log_sink,
+        policy,
+        ..
+    } = context;
     let mut world = World {
         arguments: Vec::new(),
         environment,
@@ -223,14 +188,14 @@ fn world(context: CallContext, arguments: Arguments) -> (World, Arguments) {
         pieces: None,
         result_max_bytes: limits.result_max_bytes,
         log_max_bytes: limits.log_max_bytes,
-        tap,
+        log_sink,
     };
     match arguments {
         Arguments::Command(stdin) => {
             world.arguments = vec![task.as_str().to_owned(), function.as_str().to_owned()];
             world.stdin = Bytes::from(stdin);
             world.stdout_is_result = true;
-            if let Delivery::Pieces(pieces) = delivery {
+            if let OutputMode::Stream(pieces) = delivery {
                 world.pieces = Some(pieces);
             }
             (world, Arguments::Command(Vec::new()))
@@ -258,7 +223,7 @@ async fn drive(
     code: &Code,
     function: usize,
     arguments: Arguments,
-    delivery: &Delivery,
+    delivery: &OutputMode,
     limits: &CallLimits,
     driven: &mut Driven,
 ) -> Ended {

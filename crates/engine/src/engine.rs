@@ -1,22 +1,21 @@
 //! The face of this crate.
 
 use crate::bind::BoundCall;
-use crate::call::{self, CallContext};
+use crate::call;
 use crate::code::{Code, Compiled, Linkers};
 use crate::compile::{CompileQueue, Compiler, Layer};
 use crate::config::{Allocation, config};
-use crate::delivery::HttpRequest;
 use crate::docs;
 use crate::guest::Services;
 use crate::house::House;
 use crate::native::NativeCache;
-use crate::shelf::Owner;
 use crate::ticker::Ticker;
-use crate::{BindError, EngineError, EngineSettings};
+use crate::{EngineError, EngineSettings};
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use moka::future::Cache;
 use pilum_artifact::{ArtifactError, ArtifactStore, VerifiedArtifact};
+use pilum_call::{BindError, CallContext, HttpRequest, RevisionKey};
 use pilum_types::{
     ArtifactSource, CallLimits, Description, Digest, Failure, FunctionName, FunctionSignature, Grants,
     Import, Outcome, Parameter, Policy,
@@ -192,13 +191,13 @@ impl Engine {
     /// Fits a request to the http handler in `code`.
     ///
     /// # Errors
-    /// When there is none: what is exported instead.
-    pub fn bind_request(&self, code: &Arc<Code>, request: HttpRequest) -> Result<BoundCall, Vec<String>> {
+    /// When there is none.
+    pub fn bind_request(&self, code: &Arc<Code>, request: HttpRequest) -> Result<BoundCall, BindError> {
         BoundCall::to_handler(code.clone(), request)
     }
 
     /// The instances that stand ready for an owner; they go when the answer does.
-    pub fn instances(&self, owner: Owner) -> OwnedInstances {
+    pub fn instances(&self, owner: RevisionKey) -> OwnedInstances {
         OwnedInstances { house: Arc::downgrade(&self.house), owner }
     }
 
@@ -209,7 +208,7 @@ impl Engine {
 
     /// Has as many instances stand ready for an owner as the policy asks for. Must be
     /// called inside a tokio runtime.
-    pub fn warm(&self, owner: &Owner, code: &Arc<Code>, policy: &Arc<Policy>, limits: CallLimits) {
+    pub fn warm(&self, owner: &RevisionKey, code: &Arc<Code>, policy: &Arc<Policy>, limits: CallLimits) {
         self.house.warm(owner, code, policy, limits);
     }
 
@@ -326,7 +325,7 @@ impl Drop for RetainedArtifact {
 pub struct OwnedInstances {
     /// What stands on a shelf must not keep the engine.
     house: Weak<House>,
-    owner: Owner,
+    owner: RevisionKey,
 }
 
 impl Drop for OwnedInstances {

@@ -32,25 +32,3 @@ pub enum EngineError {
     #[error("{0}")]
     Internal(String),
 }
-
-/// A call that does not fit the code.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BindError {
-    /// Nothing of that name is exported.
-    FunctionNotFound {
-        /// Signatures of what is.
-        exported: Vec<String>,
-    },
-    /// A short name fits several functions.
-    Ambiguous {
-        /// Their full names.
-        candidates: Vec<String>,
-    },
-    /// A parameter does not fit.
-    Parameter {
-        /// The parameter, with the path inside it: `items[3].price`.
-        path: String,
-        /// What was expected and what was found.
-        reason: String,
-    },
-}

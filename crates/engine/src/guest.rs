@@ -4,10 +4,11 @@
 use crate::imports::KeyValue;
 use crate::limiter::Limiter;
 use crate::outgoing::{Outgoing, SendRequest};
-use crate::output::{Captured, Destination, Tap, Written};
+use crate::output::{Captured, Destination, Written};
 use crate::pieces::PieceStream;
-use crate::shelf::Owner;
 use bytes::Bytes;
+use pilum_call::LogSink;
+use pilum_call::RevisionKey;
 use pilum_types::{CallLimits, Grants, LogStream, Policy};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -64,7 +65,7 @@ pub(crate) struct World {
     /// What the task's owner decided; `None` grants nothing.
     pub(crate) policy: Option<Arc<Policy>>,
     /// Whose values it finds.
-    pub(crate) owner: Option<Owner>,
+    pub(crate) owner: Option<RevisionKey>,
     /// `argv`; empty for typed functions.
     pub(crate) arguments: Vec<String>,
     /// Environment variables.
@@ -80,7 +81,7 @@ pub(crate) struct World {
     /// Most bytes of log lines.
     pub(crate) log_max_bytes: u64,
     /// Is told each log line.
-    pub(crate) tap: Option<Tap>,
+    pub(crate) log_sink: Option<LogSink>,
 }
 
 impl Guest {
@@ -97,7 +98,7 @@ impl Guest {
         }
         self.deadline = Some(deadline);
         if let Some(captured) = &self.captured {
-            captured.begin(world.result_max_bytes, world.log_max_bytes, world.tap.clone());
+            captured.begin(world.result_max_bytes, world.log_max_bytes, world.log_sink.clone());
         }
         self.world = world;
     }
@@ -121,7 +122,7 @@ impl Guest {
     }
 
     /// Where the task's values are kept, if it was granted any.
-    pub(crate) fn key_value(&self) -> Option<(Arc<dyn KeyValue>, Owner)> {
+    pub(crate) fn key_value(&self) -> Option<(Arc<dyn KeyValue>, RevisionKey)> {
         self.grants().filter(|grants| grants.key_value)?;
         self.services.as_ref()?.key_value.clone().zip(self.world.owner.clone())
     }
@@ -191,7 +192,7 @@ impl Held {
 
 impl World {
     /// What an instance is made with ahead of calls that bring no environment.
-    pub(crate) fn ahead(owner: &Owner, policy: &Arc<Policy>, limits: &CallLimits) -> Self {
+    pub(crate) fn ahead(owner: &RevisionKey, policy: &Arc<Policy>, limits: &CallLimits) -> Self {
         Self {
             environment: Arc::clone(&policy.environment),
             policy: Some(Arc::clone(policy)),
@@ -202,8 +203,9 @@ impl World {
     }
 
     fn captured<'a>(&self, captured: &'a mut Option<Captured>) -> &'a Captured {
-        captured
-            .get_or_insert_with(|| Captured::new(self.result_max_bytes, self.log_max_bytes, self.tap.clone()))
+        captured.get_or_insert_with(|| {
+            Captured::new(self.result_max_bytes, self.log_max_bytes, self.log_sink.clone())
+        })
     }
 
     fn builder(&self, captured: &mut Option<Captured>) -> WasiCtxBuilder {

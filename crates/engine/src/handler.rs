@@ -2,12 +2,12 @@
 //! caller wants it.
 
 use crate::call::{CallError, Ended};
-use crate::delivery::{Delivery, HttpBodyError, HttpRequest};
 use crate::failure;
 use crate::guest::Guest;
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt as _, LengthLimitError};
+use pilum_call::{HttpBodyError, HttpRequest, OutputMode};
 use pilum_types::{CallLimits, Failure, FailureCode, Output};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(crate) async fn call(
     store: &mut Store<Guest>,
     func: Func,
     request: HttpRequest,
-    delivery: &Delivery,
+    delivery: &OutputMode,
     limits: &CallLimits,
     keep: bool,
 ) -> Result<(Output, bool), CallError> {
@@ -97,7 +97,7 @@ pub(crate) async fn call(
 /// Hands on what the handler answers.
 async fn deliver(
     answer: oneshot::Receiver<Answer>,
-    delivery: &Delivery,
+    delivery: &OutputMode,
     limits: &CallLimits,
     leaving: Leaving,
 ) -> Ended {
@@ -108,7 +108,7 @@ async fn deliver(
         Err(_dropped) => return Err(failed("the handler ended without a response".to_owned())),
     };
     let status = response.status().as_u16();
-    if let Delivery::Http(sender) = delivery {
+    if let OutputMode::HttpResponse(sender) = delivery {
         // It has room for one, and one is sent; a caller that is gone stops the call.
         let _ = sender.try_send(response.map(|body| Leave { body, leaving, over: false }.boxed_unsync()));
         return Ok(Output::Response { status, body: Vec::new() });
@@ -120,7 +120,7 @@ async fn deliver(
         let Ok(bytes) = frame.into_data() else { continue };
         match delivery {
             // A reader that is gone needs no more of it.
-            Delivery::Pieces(sender) if status < 500 => drop(sender.send(bytes).await),
+            OutputMode::Stream(sender) if status < 500 => drop(sender.send(bytes).await),
             _ if (kept.len() + bytes.len()) as u64 > limits.result_max_bytes => {
                 return Err(CallError::Failed(failure::result_too_large(limits)));
             }

@@ -4,8 +4,9 @@ use crate::call::CallError;
 use crate::code::Code;
 use crate::guest::{Services, World};
 use crate::instance::Instance;
-use crate::shelf::{InUse, Owner, SWEEP_EVERY, Shelf, Shelves};
+use crate::shelf::{InUse, SWEEP_EVERY, Shelf, Shelves};
 use crate::ticker::Ticker;
+use pilum_call::RevisionKey;
 use pilum_types::{CallLimits, Policy};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -102,7 +103,7 @@ impl House {
     /// slow to instantiate.
     pub(crate) fn enter(
         self: &Arc<Self>,
-        owner: &Owner,
+        owner: &RevisionKey,
         code: &Arc<Code>,
         policy: &Policy,
         terms: impl FnOnce() -> (CallLimits, World),
@@ -119,7 +120,7 @@ impl House {
     /// Has as many instances stand ready as the policy asks for at least.
     pub(crate) fn warm(
         self: &Arc<Self>,
-        owner: &Owner,
+        owner: &RevisionKey,
         code: &Arc<Code>,
         policy: &Arc<Policy>,
         limits: CallLimits,

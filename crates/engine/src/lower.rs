@@ -1,10 +1,10 @@
 //! Plain values into the types a function takes. Every error names the path to
 //! what does not fit.
 
-use crate::BindError;
 use crate::wit;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use pilum_call::BindError;
 use pilum_types::Value;
 use std::collections::HashSet;
 use wasmtime::component::{Type, Val};

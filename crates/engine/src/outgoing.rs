@@ -1,9 +1,9 @@
 //! Requests that guests send out: to where their task was granted, through a door
 //! that the host provides, since this crate knows no network.
 
-use crate::delivery::{HttpBody, HttpResponse};
 use http::uri::Scheme;
 use http_body_util::BodyExt as _;
+use pilum_call::{HttpBody, HttpResponse};
 use pilum_types::Policy;
 use std::fmt;
 use std::pin::Pin;

@@ -1,6 +1,8 @@
 //! What a guest writes to its standard streams: captured, bounded, escaped.
 
 use bytes::Bytes;
+use pilum_call::LogSink;
+use pilum_call::LogSink;
 use pilum_types::{LogLine, LogStream};
 use std::fmt;
 use std::pin::Pin;
@@ -24,24 +26,6 @@ const LINE_COST_BYTES: usize = size_of::<LogLine>();
 /// several times; the lock is held for one write and never across an await.
 #[derive(Debug, Clone)]
 pub(crate) struct Captured(Arc<Mutex<Streams>>);
-
-/// Is told of log lines while they are written. Called on the thread that runs
-/// the guest, so it must not block.
-#[derive(Clone)]
-pub struct Tap(Arc<dyn Fn(&LogLine) + Send + Sync>);
-
-impl Tap {
-    /// Has `tell` told.
-    pub fn new(tell: impl Fn(&LogLine) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(tell))
-    }
-}
-
-impl fmt::Debug for Tap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tap")
-    }
-}
 
 /// Where a stream's bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +52,7 @@ struct Log {
     bytes: usize,
     max_bytes: usize,
     dropped_bytes: u64,
-    tap: Option<Tap>,
+    log_sink: Option<LogSink>,
 }
 
 /// What was captured, once the guest is gone.
@@ -80,7 +64,7 @@ pub(crate) struct Written {
 }
 
 impl Captured {
-    pub(crate) fn new(result_max_bytes: u64, log_max_bytes: u64, tap: Option<Tap>) -> Self {
+    pub(crate) fn new(result_max_bytes: u64, log_max_bytes: u64, log_sink: Option<LogSink>) -> Self {
         let bound = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         Self(Arc::new(Mutex::new(Streams {
             result: Vec::new(),
@@ -93,14 +77,14 @@ impl Captured {
                 bytes: 0,
                 max_bytes: bound(log_max_bytes),
                 dropped_bytes: 0,
-                tap,
+                log_sink,
             },
         })))
     }
 
     /// Begins another call in the same store.
-    pub(crate) fn begin(&self, result_max_bytes: u64, log_max_bytes: u64, tap: Option<Tap>) {
-        let next = Self::new(result_max_bytes, log_max_bytes, tap);
+    pub(crate) fn begin(&self, result_max_bytes: u64, log_max_bytes: u64, log_sink: Option<LogSink>) {
+        let next = Self::new(result_max_bytes, log_max_bytes, log_sink);
         let mut next = next.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), &mut *next);
     }
@@ -172,8 +156,8 @@ impl Log {
         }
         self.bytes += cost;
         let line = LogLine { stream, text };
-        if let Some(tap) = &self.tap {
-            (tap.0)(&line);
+        if let Some(log_sink) = &self.log_sink {
+            log_sink.line(&line);
         }
         self.lines.push(line);
     }
@@ -314,11 +298,11 @@ mod tests {
     #[test]
     fn a_tap_is_told_what_is_kept_and_when() {
         let told = Arc::new(Mutex::new(Vec::new()));
-        let tap = {
+        let log_sink = {
             let told = Arc::clone(&told);
-            Tap::new(move |line| told.lock().unwrap().push(line.text.clone()))
+            LogSink::new(move |line| told.lock().unwrap().push(line.text.clone()))
         };
-        let captured = Captured::new(0, 200, Some(tap));
+        let captured = Captured::new(0, 200, Some(log_sink));
         captured.write(Destination::Log(LogStream::Stdout), b"one\ntw");
         assert_eq!(*told.lock().unwrap(), ["one"]);
         captured.write(Destination::Log(LogStream::Stdout), b"o\n");

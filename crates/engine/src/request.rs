@@ -1,13 +1,13 @@
 //! A request to an http handler, from the parameters of a call by name.
 
-use crate::BindError;
 use crate::bind::{matched, parameter_error};
-use crate::delivery::HttpRequest;
 use crate::json;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use http_body_util::{BodyExt as _, Full};
+use pilum_call::BindError;
+use pilum_call::HttpRequest;
 use pilum_types::{FunctionSignature, Parameter, Value};
 
 /// Headers of a request.

@@ -8,6 +8,7 @@
 use crate::code::Code;
 use crate::guest::World;
 use crate::instance::Instance;
+use pilum_call::RevisionKey;
 use pilum_types::{CallLimits, InstancePolicy, TaskId, TenantId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,23 +28,11 @@ const READY_AGE_MAX: Duration = Duration::from_secs(600);
 const FAILURE_PAUSE: Duration = Duration::from_secs(2);
 const FAILURE_DOUBLINGS_MAX: u32 = 8;
 
-/// Whose instances: of one revision of a task, so that neither another tenant's
-/// call nor one of other code or policy can get them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Owner {
-    /// The tenant: callers may bring ids, so two may have a task of the same.
-    pub tenant: TenantId,
-    /// The task.
-    pub task: TaskId,
-    /// Which of its revisions.
-    pub revision: u32,
-}
-
 /// All shelves.
 #[derive(Default)]
 pub(crate) struct Shelves {
     /// Held for a look-up, and by the sweep for a look at each shelf.
-    by_owner: Mutex<HashMap<Owner, Arc<Shelf>>>,
+    by_owner: Mutex<HashMap<RevisionKey, Arc<Shelf>>>,
 }
 
 /// The ready instances of one owner.
@@ -75,7 +64,7 @@ pub(crate) struct InUse(Arc<Shelf>);
 
 impl Shelves {
     /// The shelf of an owner, made if there is none.
-    pub(crate) fn of(&self, owner: &Owner, code: &Arc<Code>, policy: InstancePolicy) -> Arc<Shelf> {
+    pub(crate) fn of(&self, owner: &RevisionKey, code: &Arc<Code>, policy: InstancePolicy) -> Arc<Shelf> {
         let mut by_owner = locked(&self.by_owner);
         if let Some(shelf) = by_owner.get(owner).filter(|shelf| Arc::ptr_eq(&shelf.code, code)) {
             return Arc::clone(shelf);
@@ -91,7 +80,7 @@ impl Shelves {
     }
 
     /// Drops an owner's shelf and what stands on it.
-    pub(crate) fn remove(&self, owner: &Owner) {
+    pub(crate) fn remove(&self, owner: &RevisionKey) {
         let removed = locked(&self.by_owner).remove(owner);
         if let Some(shelf) = removed {
             shelf.close();
@@ -114,7 +103,7 @@ impl Shelves {
     /// Drops what is too old or not wanted any more, and says which shelves lack
     /// something.
     pub(crate) fn sweep(&self) -> Vec<Arc<Shelf>> {
-        let shelves: Vec<(Owner, Arc<Shelf>)> =
+        let shelves: Vec<(RevisionKey, Arc<Shelf>)> =
             locked(&self.by_owner).iter().map(|(owner, shelf)| (owner.clone(), Arc::clone(shelf))).collect();
         let mut lacking = Vec::new();
         for (owner, shelf) in shelves {

@@ -4,7 +4,8 @@ use crate::core::Core;
 use crate::janitor::SWEEP_EVERY;
 use crate::task_entry::TaskEntry;
 use crate::{
-    Accepted, Admission, Execution, Invocation, Refusal, Reply, Runtime, Store, Submission, estimate, ids,
+    Accepted, Admission, Execution, Invocation, Reply, RequestError, RequestField, Runtime, Store,
+    Submission, estimate, ids,
 };
 use pilum_types::FunctionName;
 use std::sync::Arc;
@@ -13,13 +14,13 @@ use tokio::time::Instant;
 
 impl<R: Runtime, S: Store> Core<R, S> {
     /// Accepts a call to be run later.
-    pub(crate) async fn invoke_async(&self, invocation: Invocation) -> Result<Reply, Refusal> {
+    pub(crate) async fn invoke_async(&self, invocation: Invocation) -> Result<Reply, RequestError> {
         let arrived = Instant::now();
         let terms = self.terms(&invocation)?;
         if let Some(url) = &invocation.callback {
-            let field = "context.callback_url";
+            let field = RequestField::CallbackUrl;
             (self.settings.check_callback)(url)
-                .map_err(|reason| Refusal::InvalidArgument { field, reason })?;
+                .map_err(|reason| RequestError::InvalidArgument { field, reason })?;
         }
         let ready = self.resolve(&invocation.tenant, invocation.target).await?;
         let preparation = arrived.elapsed();
@@ -34,7 +35,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
             None => None,
             Some(id) => match self.ledger.accepting(&invocation.tenant, id) {
                 Some(accepting) => Some(accepting),
-                None => return Err(Refusal::ExecutionExists { id: id.as_str().to_owned() }),
+                None => return Err(RequestError::ExecutionExists { id: id.as_str().to_owned() }),
             },
         };
         let submission = Submission {
@@ -51,7 +52,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
             callback: invocation.callback,
         };
         if self.is_draining() {
-            return Err(Refusal::Draining);
+            return Err(RequestError::Draining);
         }
         let kept = if reservation.is_new() { Box::pin(self.keep(&mut reservation)).await? } else { None };
         let now = self.clock.now();
@@ -68,22 +69,22 @@ impl<R: Runtime, S: Store> Core<R, S> {
                 if reservation.entry.is_deleted() {
                     let gone = "the task was deleted";
                     self.store.cancel(&pending.tenant, &pending.id, gone, self.clock.now()).await?;
-                    return Err(Refusal::TaskNotFound { id: pending.task_id.as_str().to_owned() });
+                    return Err(RequestError::TaskNotFound { id: pending.task_id.as_str().to_owned() });
                 }
                 reservation.entry.count_admitted();
                 self.wake.notify_one();
                 let estimate = self.estimate(&reservation.entry, &pending, ahead, preparation);
                 let execution = Arc::new(Execution { ahead: Some(ahead), ..pending });
                 self.watchers.publish(&execution);
-                return Ok(Reply::Accepted { execution, estimate });
+                return Ok(Reply::Pending { execution, estimate });
             }
             Accepted::Existing(execution) => {
                 reservation.register();
                 let ahead = execution.ahead.unwrap_or(0);
                 let estimate = self.estimate(&reservation.entry, &execution, ahead, preparation);
-                return Ok(Reply::Accepted { execution: Arc::new(*execution), estimate });
+                return Ok(Reply::Pending { execution: Arc::new(*execution), estimate });
             }
-            Accepted::Conflict => Refusal::ExecutionExists { id: pending.id.as_str().to_owned() },
+            Accepted::Conflict => RequestError::ExecutionExists { id: pending.id.as_str().to_owned() },
             Accepted::Full => self.queue_full(),
             Accepted::OutOfSpace { max_bytes } => self.out_of_space(max_bytes),
         };
@@ -104,15 +105,15 @@ impl<R: Runtime, S: Store> Core<R, S> {
     }
 
     /// As many wait as may.
-    pub(crate) fn queue_full(&self) -> Refusal {
+    pub(crate) fn queue_full(&self) -> RequestError {
         let queue = &self.settings.asynchronous;
         let retry_after = self.retry_after(queue.max_concurrent_executions);
-        Refusal::QueueFull { max_queue_size: queue.max_queue_size, retry_after }
+        RequestError::QueueFull { max_queue_size: queue.max_queue_size, retry_after }
     }
 
     /// As much is kept as may be.
-    pub(crate) fn out_of_space(&self, max_bytes: u64) -> Refusal {
-        Refusal::OutOfSpace { max_bytes, retry_after: SWEEP_EVERY }
+    pub(crate) fn out_of_space(&self, max_bytes: u64) -> RequestError {
+        RequestError::OutOfSpace { max_bytes, retry_after: SWEEP_EVERY }
     }
 
     /// How long until an execution ends with `ahead` others in front.

@@ -1,7 +1,7 @@
 //! Telling somebody of an execution's end: which are due, and when again.
 
 use crate::core::Core;
-use crate::{Callback, Refusal, Runtime, Store};
+use crate::{Callback, RequestError, Runtime, Store};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -15,7 +15,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(30);
 
 impl<R: Runtime, S: Store> Core<R, S> {
     /// Waits until a callback is due and takes it.
-    pub(crate) async fn next_callback(&self) -> Result<Callback, Refusal> {
+    pub(crate) async fn next_callback(&self) -> Result<Callback, RequestError> {
         loop {
             let mut due = self.store.due_callbacks(self.clock.now(), 1).await?;
             if let Some(callback) = due.callbacks.pop() {
@@ -31,7 +31,11 @@ impl<R: Runtime, S: Store> Core<R, S> {
     }
 
     /// Takes note of how a try went; returns whether another follows.
-    pub(crate) async fn callback_tried(&self, callback: &Callback, again: bool) -> Result<bool, Refusal> {
+    pub(crate) async fn callback_tried(
+        &self,
+        callback: &Callback,
+        again: bool,
+    ) -> Result<bool, RequestError> {
         let tries = callback.tries + 1;
         if !again || tries >= TRIES_MAX {
             self.store.end_callback(callback.number).await?;

@@ -3,7 +3,7 @@
 use crate::core::Core;
 use crate::sync_run::SyncRun;
 use crate::task_entry::TaskEntry;
-use crate::{CancelFound, Cancelled, Deleted, ListQuery, Refusal, Runtime, Store};
+use crate::{CancelFound, CancelResult, DeleteResult, ListQuery, RequestError, Runtime, Store};
 use futures::StreamExt as _;
 use pilum_types::{ExecutionId, State, TaskId, TenantId};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         id: &ExecutionId,
         reason: &str,
         force: bool,
-    ) -> Result<Cancelled, Refusal> {
+    ) -> Result<CancelResult, RequestError> {
         let stopped = async {
             match self.ledger.get(tenant, id).filter(|run| run.view().is_some()) {
                 Some(run) => Ok(cancel_sync(&run, reason, force).await),
@@ -37,7 +37,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         };
         match tokio::time::timeout(STOP_WAIT, stopped).await {
             Ok(cancelled) => cancelled,
-            Err(_elapsed) => Err(Refusal::Internal(format!("{id} did not stop within {STOP_WAIT:?}"))),
+            Err(_elapsed) => Err(RequestError::Internal(format!("{id} did not stop within {STOP_WAIT:?}"))),
         }
     }
 
@@ -48,16 +48,16 @@ impl<R: Runtime, S: Store> Core<R, S> {
         id: &TaskId,
         force: bool,
         cleanup_executions: bool,
-    ) -> Result<Deleted, Refusal> {
-        let Some(entry) = self.tasks.get(tenant, id) else { return Ok(Deleted::Unknown) };
+    ) -> Result<DeleteResult, RequestError> {
+        let Some(entry) = self.tasks.get(tenant, id) else { return Ok(DeleteResult::Unknown) };
         if !force {
             let active = self.running_sync(&entry).len() + self.active_async(&entry).await?.len();
             if active > 0 {
-                return Ok(Deleted::Busy { active });
+                return Ok(DeleteResult::Busy { active });
             }
         }
         if !self.tasks.remove(&entry) {
-            return Ok(Deleted::Unknown);
+            return Ok(DeleteResult::Unknown);
         }
         // Gone here first, so that no call of it is admitted any more.
         self.store.remove_task(tenant, id).await?;
@@ -71,7 +71,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
             cleaned_executions += self.forget_ended(tenant, id).await?;
             self.finished.clear();
         }
-        Ok(Deleted::Done { cleaned_executions })
+        Ok(DeleteResult::Done { cleaned_executions })
     }
 
     async fn cancel_async(
@@ -80,18 +80,18 @@ impl<R: Runtime, S: Store> Core<R, S> {
         id: &ExecutionId,
         reason: &str,
         force: bool,
-    ) -> Result<Cancelled, Refusal> {
+    ) -> Result<CancelResult, RequestError> {
         let mut asked = false;
         loop {
             match self.store.cancel(tenant, id, reason, self.clock.now()).await? {
-                CancelFound::Unknown => return Ok(Cancelled::Unknown),
+                CancelFound::Unknown => return Ok(CancelResult::Unknown),
                 CancelFound::Pending(execution) => {
                     self.changed(&execution);
-                    return Ok(Cancelled::Done);
+                    return Ok(CancelResult::Done);
                 }
-                CancelFound::Ended(State::Cancelled) if asked => return Ok(Cancelled::Done),
-                CancelFound::Ended(state) => return Ok(Cancelled::AlreadyEnded(state)),
-                CancelFound::Running if !force => return Ok(Cancelled::NeedsForce),
+                CancelFound::Ended(State::Cancelled) if asked => return Ok(CancelResult::Done),
+                CancelFound::Ended(state) => return Ok(CancelResult::AlreadyEnded(state)),
+                CancelFound::Running if !force => return Ok(CancelResult::NeedsForce),
                 CancelFound::Running => {}
             }
             asked = true;
@@ -111,7 +111,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
     }
 
     /// Cancels everything of a task that waits or runs.
-    async fn cancel_all(&self, entry: &TaskEntry<R::Prepared>) -> Result<(), Refusal> {
+    async fn cancel_all(&self, entry: &TaskEntry<R::Prepared>) -> Result<(), RequestError> {
         let runs = self.running_sync(entry);
         for run in &runs {
             run.handle.cancel(TASK_DELETED);
@@ -139,7 +139,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
     }
 
     /// Forgets a task's executions that have ended, batch after batch.
-    async fn forget_ended(&self, tenant: &TenantId, id: &TaskId) -> Result<usize, Refusal> {
+    async fn forget_ended(&self, tenant: &TenantId, id: &TaskId) -> Result<usize, RequestError> {
         let mut forgotten = 0;
         loop {
             let batch = self.store.forget_task(tenant, id, PAGE).await?;
@@ -155,7 +155,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         self.ledger.running(|run| run.key.tenant == task.tenant && run.task_id == task.id)
     }
 
-    async fn active_async(&self, entry: &TaskEntry<R::Prepared>) -> Result<Vec<ExecutionId>, Refusal> {
+    async fn active_async(&self, entry: &TaskEntry<R::Prepared>) -> Result<Vec<ExecutionId>, RequestError> {
         let mut ids = Vec::new();
         for state in [State::Running, State::Pending] {
             let mut query = ListQuery {
@@ -178,20 +178,20 @@ impl<R: Runtime, S: Store> Core<R, S> {
     }
 }
 
-async fn cancel_sync(run: &SyncRun, reason: &str, force: bool) -> Cancelled {
+async fn cancel_sync(run: &SyncRun, reason: &str, force: bool) -> CancelResult {
     if let Some(execution) = run.result() {
-        return Cancelled::AlreadyEnded(execution.state);
+        return CancelResult::AlreadyEnded(execution.state);
     }
     if !force {
-        return Cancelled::NeedsForce;
+        return CancelResult::NeedsForce;
     }
     run.handle.cancel(reason);
     run.handle.ended().await;
     match run.result().map(|execution| execution.state) {
-        Some(State::Cancelled) => Cancelled::Done,
-        Some(state) => Cancelled::AlreadyEnded(state),
+        Some(State::Cancelled) => CancelResult::Done,
+        Some(state) => CancelResult::AlreadyEnded(state),
         // Its task was deleted in the moment it was admitted.
-        None => Cancelled::Unknown,
+        None => CancelResult::Unknown,
     }
 }
 

@@ -11,11 +11,12 @@ use crate::registry::Registry;
 use crate::stats::{Calls, Counters};
 use crate::task_entry::TaskEntry;
 use crate::watch::Watchers;
-use crate::{Clock, Execution, Invocation, Mode, Refusal, RunContext, Runtime, Settings, Store, StoreError};
-use futures::FutureExt as _;
-use pilum_types::{
-    CallLimits, Failure, FailureCode, FunctionName, Outcome, Policy, Receipt, State, TenantId,
+use crate::{
+    CallContext, Clock, Execution, Invocation, Mode, RequestError, RequestField, Runtime, Settings, Store,
+    StoreError,
 };
+use futures::FutureExt as _;
+use pilum_types::{CallLimits, Failure, FailureCode, FunctionName, Outcome, Policy, State, TenantId, Usage};
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -144,7 +145,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
     ///
     /// # Errors
     /// When it asks for more than the host grants.
-    pub(crate) fn terms(&self, invocation: &Invocation) -> Result<Terms, Refusal> {
+    pub(crate) fn terms(&self, invocation: &Invocation) -> Result<Terms, RequestError> {
         let (default, max) = match invocation.mode {
             Mode::Sync | Mode::Stream => (self.settings.sync.default_timeout, self.settings.sync.max_timeout),
             Mode::Async => {
@@ -153,31 +154,31 @@ impl<R: Runtime, S: Store> Core<R, S> {
         };
         if invocation.timeout.is_some_and(|asked| asked > max) {
             let reason = format!("must be at most {} ms", max.as_millis());
-            return Err(Refusal::InvalidArgument { field: "context.timeout_ms", reason });
+            return Err(RequestError::InvalidArgument { field: RequestField::Timeout, reason });
         }
         let bound = self.settings.asynchronous.max_retries;
         let max_retries = invocation.max_retries.unwrap_or(bound);
         if max_retries > bound {
             let reason = format!("must be at most {bound}");
-            return Err(Refusal::InvalidArgument { field: "context.max_retries", reason });
+            return Err(RequestError::InvalidArgument { field: RequestField::MaxRetries, reason });
         }
         Ok(Terms { timeout: invocation.timeout, default, max, max_retries })
     }
 
     /// A slot for a synchronous call, at once or within the bound.
-    pub(crate) async fn slot(&self) -> Result<(SemaphorePermit<'_>, Duration), Refusal> {
+    pub(crate) async fn slot(&self) -> Result<(SemaphorePermit<'_>, Duration), RequestError> {
         match self.slots.try_acquire() {
             Ok(slot) => return Ok((slot, Duration::ZERO)),
-            Err(TryAcquireError::Closed) => return Err(Refusal::Draining),
+            Err(TryAcquireError::Closed) => return Err(RequestError::Draining),
             Err(TryAcquireError::NoPermits) => {}
         }
         let began = Instant::now();
         match tokio::time::timeout(self.settings.sync.slot_wait, self.slots.acquire()).await {
             Ok(Ok(slot)) => Ok((slot, began.elapsed())),
-            Ok(Err(_closed)) => Err(Refusal::Draining),
+            Ok(Err(_closed)) => Err(RequestError::Draining),
             Err(_elapsed) => {
                 let slots = self.settings.sync.max_concurrent_requests;
-                Err(Refusal::NoSlot { slots, retry_after: self.retry_after(slots) })
+                Err(RequestError::NoSlot { slots, retry_after: self.retry_after(slots) })
             }
         }
     }
@@ -215,7 +216,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
     }
 
     /// Runs one attempt. A panic below becomes its failure.
-    pub(crate) fn run(&self, call: R::Call, context: RunContext) -> impl Future<Output = Outcome> {
+    pub(crate) fn run(&self, call: R::Call, context: CallContext) -> impl Future<Output = Outcome> {
         unwinding(self.runtime.run(call, context)).map(|ran| {
             ran.unwrap_or_else(|_panic| {
                 failed(Failure::new(FailureCode::HostError, "the host failed while it ran the call"))
@@ -274,7 +275,7 @@ pub(crate) fn unwinding<T>(future: impl Future<Output = T>) -> impl Future<Outpu
 
 /// An outcome of nothing but a failure.
 pub(crate) fn failed(failure: Failure) -> Outcome {
-    Outcome { result: Err(failure), receipt: Receipt::default(), log: Vec::new(), instance: None }
+    Outcome { result: Err(failure), usage: Usage::default(), log: Vec::new(), instance: None }
 }
 
 /// The outcome of what somebody cancelled.
@@ -288,7 +289,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")
 }
 
-impl From<StoreError> for Refusal {
+impl From<StoreError> for RequestError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NoSpace(text) => {

@@ -1,7 +1,7 @@
 //! Executions that failed with their retries spent: run anew, or given up.
 
 use crate::core::Core;
-use crate::{Accepted, Refusal, Runtime, Schedule, Store, Submission, ids};
+use crate::{Accepted, RequestError, Runtime, Schedule, Store, Submission, ids};
 use pilum_types::{ExecutionId, TenantId};
 
 impl<R: Runtime, S: Store> Core<R, S> {
@@ -12,9 +12,9 @@ impl<R: Runtime, S: Store> Core<R, S> {
         &self,
         tenant: &TenantId,
         id: &ExecutionId,
-    ) -> Result<Option<ExecutionId>, Refusal> {
+    ) -> Result<Option<ExecutionId>, RequestError> {
         if self.is_draining() {
-            return Err(Refusal::Draining);
+            return Err(RequestError::Draining);
         }
         let now = self.clock.now();
         let Some(submission) = self.store.redrive(tenant, id, &ids::execution(now)).await? else {
@@ -22,7 +22,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         };
         let entry = self.tasks.get(tenant, &submission.task_id);
         let entry =
-            entry.ok_or_else(|| Refusal::TaskNotFound { id: submission.task_id.as_str().to_owned() })?;
+            entry.ok_or_else(|| RequestError::TaskNotFound { id: submission.task_id.as_str().to_owned() })?;
         // Its times were those of the first call.
         let schedule = Schedule { priority: submission.schedule.priority, ..Schedule::default() };
         let submission = Submission { schedule, ..submission };
@@ -34,7 +34,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
                 self.wake.notify_one();
             }
             Accepted::Existing(_) => {}
-            Accepted::Conflict => return Err(Refusal::ExecutionExists { id: anew.as_str().to_owned() }),
+            Accepted::Conflict => return Err(RequestError::ExecutionExists { id: anew.as_str().to_owned() }),
             Accepted::Full => return Err(self.queue_full()),
             Accepted::OutOfSpace { max_bytes } => return Err(self.out_of_space(max_bytes)),
         }
@@ -43,11 +43,11 @@ impl<R: Runtime, S: Store> Core<R, S> {
     }
 
     /// Takes a dead letter off the list; false if there is none.
-    pub(crate) async fn discard(&self, tenant: &TenantId, id: &ExecutionId) -> Result<bool, Refusal> {
+    pub(crate) async fn discard(&self, tenant: &TenantId, id: &ExecutionId) -> Result<bool, RequestError> {
         self.forget_dead(tenant, id).await
     }
 
-    async fn forget_dead(&self, tenant: &TenantId, id: &ExecutionId) -> Result<bool, Refusal> {
+    async fn forget_dead(&self, tenant: &TenantId, id: &ExecutionId) -> Result<bool, RequestError> {
         let was_there = self.store.discard(tenant, id).await?;
         self.finished.forget(tenant, id);
         Ok(was_there)

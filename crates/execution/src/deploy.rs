@@ -6,7 +6,7 @@
 
 use crate::core::Core;
 use crate::task_entry::TaskEntry;
-use crate::{Refusal, Revision, Runtime, Store, Task, TaskSpec, ids};
+use crate::{RequestError, RequestField, Revision, Runtime, Store, Task, TaskSpec, ids};
 use pilum_types::{Description, Policy, PolicyLimits, TaskId, TenantId};
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ const REVISIONS_KEPT_MAX: usize = 10;
 
 /// A task and what its code is.
 #[derive(Debug, Clone)]
-pub struct Described {
+pub struct TaskDescription {
     /// The task.
     pub task: Arc<Task>,
     /// Its code.
@@ -24,7 +24,7 @@ pub struct Described {
 
 /// What a deployment did.
 #[derive(Debug, Clone)]
-pub struct Deployed {
+pub struct DeployResult {
     /// The task as it is now.
     pub task: Arc<Task>,
     /// Whether it differs from what it was.
@@ -38,7 +38,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         self: &Arc<Self>,
         tenant: &TenantId,
         mut spec: TaskSpec,
-    ) -> Result<Deployed, Refusal> {
+    ) -> Result<DeployResult, RequestError> {
         self.check_policy(&spec.policy)?;
         let prepared = self.runtime.prepare(&spec.source, &spec.policy.grants).await?;
         let digest = self.runtime.digest(&prepared);
@@ -54,7 +54,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         tenant: &TenantId,
         id: &TaskId,
         number: Option<u32>,
-    ) -> Result<Deployed, Refusal> {
+    ) -> Result<DeployResult, RequestError> {
         let revision = self.revision(tenant, id, number)?;
         // What was fine once may not be any more: a limit of the host, a lost blob.
         self.check_policy(&revision.spec.policy)?;
@@ -68,13 +68,13 @@ impl<R: Runtime, S: Store> Core<R, S> {
     /// has taken, the registry must take too.
     async fn undisturbed(
         &self,
-        work: impl Future<Output = Result<Deployed, Refusal>> + Send + 'static,
-    ) -> Result<Deployed, Refusal> {
+        work: impl Future<Output = Result<DeployResult, RequestError>> + Send + 'static,
+    ) -> Result<DeployResult, RequestError> {
         if self.is_draining() {
-            return Err(Refusal::Draining);
+            return Err(RequestError::Draining);
         }
         let done = self.tracker.spawn(work).await;
-        done.unwrap_or_else(|error| Err(Refusal::Internal(error.to_string())))
+        done.unwrap_or_else(|error| Err(RequestError::Internal(error.to_string())))
     }
 
     async fn put_in_force(
@@ -82,7 +82,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         tenant: TenantId,
         spec: TaskSpec,
         prepared: &Arc<R::Prepared>,
-    ) -> Result<Deployed, Refusal> {
+    ) -> Result<DeployResult, RequestError> {
         // Held to the end, so that one deployment follows the other.
         let _keeping = self.keeping.lock().await;
         let (now, digest) = (self.clock.now(), self.runtime.digest(prepared));
@@ -97,13 +97,13 @@ impl<R: Runtime, S: Store> Core<R, S> {
         // A call may have registered the same code a moment ago, without a policy.
         if current.digest == digest && same_but_source(&current.spec, &spec) {
             self.warm(current, prepared);
-            return Ok(Deployed { task: Arc::clone(current), changed: is_new });
+            return Ok(DeployResult { task: Arc::clone(current), changed: is_new });
         }
         let number = current.last_number().saturating_add(1);
         let revision = Revision { number, spec, digest, deployed_at: now };
         let task = self.replace(current.with(revision, REVISIONS_KEPT_MAX)).await?;
         self.warm(&task, prepared);
-        Ok(Deployed { task, changed: true })
+        Ok(DeployResult { task, changed: true })
     }
 
     async fn put_back_in_force(
@@ -112,21 +112,26 @@ impl<R: Runtime, S: Store> Core<R, S> {
         id: &TaskId,
         number: u32,
         prepared: &Arc<R::Prepared>,
-    ) -> Result<Deployed, Refusal> {
+    ) -> Result<DeployResult, RequestError> {
         let _keeping = self.keeping.lock().await;
         // It may have gone while its code was made ready.
         let revision = self.revision(tenant, id, Some(number))?;
         let entry = self.tasks.get(tenant, id).ok_or_else(|| unknown(id))?;
         if entry.task.revision == number {
-            return Ok(Deployed { task: Arc::clone(&entry.task), changed: false });
+            return Ok(DeployResult { task: Arc::clone(&entry.task), changed: false });
         }
         let task = self.replace(entry.task.with(revision, REVISIONS_KEPT_MAX)).await?;
         self.warm(&task, prepared);
-        Ok(Deployed { task, changed: true })
+        Ok(DeployResult { task, changed: true })
     }
 
     /// The revision with this number, or the one before the present one.
-    fn revision(&self, tenant: &TenantId, id: &TaskId, number: Option<u32>) -> Result<Revision, Refusal> {
+    fn revision(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        number: Option<u32>,
+    ) -> Result<Revision, RequestError> {
         let entry = self.tasks.get(tenant, id).ok_or_else(|| unknown(id))?;
         let current = &entry.task;
         if number == Some(current.revision) {
@@ -140,7 +145,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
             let others = current.others.iter().map(|other| other.number);
             let mut kept: Vec<u32> = others.chain([current.revision]).collect();
             kept.sort_unstable();
-            Refusal::RevisionNotFound { number, kept }
+            RequestError::RevisionNotFound { number, kept }
         })
     }
 
@@ -156,15 +161,19 @@ impl<R: Runtime, S: Store> Core<R, S> {
     }
 
     /// Tells what a task's code is.
-    pub(crate) async fn describe(&self, tenant: &TenantId, id: &TaskId) -> Result<Described, Refusal> {
+    pub(crate) async fn describe(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+    ) -> Result<TaskDescription, RequestError> {
         let entry = self.tasks.get(tenant, id).ok_or_else(|| unknown(id))?;
         let prepared = self.code(&entry).await?;
         let description = self.runtime.describe(&entry.task, &prepared).await;
-        Ok(Described { task: Arc::clone(&entry.task), description })
+        Ok(TaskDescription { task: Arc::clone(&entry.task), description })
     }
 
     /// Has the store and then the registry take a new task.
-    async fn register(&self, task: Task) -> Result<Arc<TaskEntry<R::Prepared>>, Refusal> {
+    async fn register(&self, task: Task) -> Result<Arc<TaskEntry<R::Prepared>>, RequestError> {
         let mut reservation = self.tasks.reserve(task)?;
         let entry = Arc::clone(&reservation.entry);
         entry.retain(|| self.runtime.retain(&entry.task));
@@ -178,7 +187,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
     }
 
     /// Has the store and then the registry take a task in its new form.
-    async fn replace(&self, task: Task) -> Result<Arc<Task>, Refusal> {
+    async fn replace(&self, task: Task) -> Result<Arc<Task>, RequestError> {
         let task = Arc::new(task);
         self.store.put_task(&task).await?;
         let entry = self.tasks.replace(&task);
@@ -199,22 +208,22 @@ impl<R: Runtime, S: Store> Core<R, S> {
         }
     }
 
-    fn check_policy(&self, policy: &Policy) -> Result<(), Refusal> {
+    fn check_policy(&self, policy: &Policy) -> Result<(), RequestError> {
         let PolicyLimits { timeout, memory_max_bytes, result_max_bytes, log_max_bytes } = policy.limits;
         let host = &self.settings.limits;
         let too_much = |field, max: u64, unit: &str| {
             let reason = format!("must be at most {max} {unit}, which is this host's bound");
-            Err(Refusal::InvalidArgument { field, reason })
+            Err(RequestError::InvalidArgument { field, reason })
         };
         let max = self.settings.sync.max_timeout.max(self.settings.asynchronous.max_timeout);
         if timeout.is_some_and(|asked| asked > max) {
             let max = u64::try_from(max.as_millis()).unwrap_or(u64::MAX);
-            return too_much("policy.limits.timeout_ms", max, "ms");
+            return too_much(RequestField::PolicyTimeout, max, "ms");
         }
         for (field, asked, max) in [
-            ("policy.limits.memory_max_bytes", memory_max_bytes, host.memory_max_bytes),
-            ("policy.limits.result_max_bytes", result_max_bytes, host.result_max_bytes),
-            ("policy.limits.log_max_bytes", log_max_bytes, host.log_max_bytes),
+            (RequestField::PolicyMemoryMaxBytes, memory_max_bytes, host.memory_max_bytes),
+            (RequestField::PolicyResultMaxBytes, result_max_bytes, host.result_max_bytes),
+            (RequestField::PolicyLogMaxBytes, log_max_bytes, host.log_max_bytes),
         ] {
             if asked.is_some_and(|asked| asked > max) {
                 return too_much(field, max, "bytes");
@@ -224,8 +233,8 @@ impl<R: Runtime, S: Store> Core<R, S> {
     }
 }
 
-fn unknown(id: &TaskId) -> Refusal {
-    Refusal::TaskNotFound { id: id.as_str().to_owned() }
+fn unknown(id: &TaskId) -> RequestError {
+    RequestError::TaskNotFound { id: id.as_str().to_owned() }
 }
 
 /// Whether two specs say the same, wherever their code lies.

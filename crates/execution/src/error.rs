@@ -1,17 +1,18 @@
 //! Why a request did not become an execution. Nothing is created when one of
 //! these is returned.
 
+use pilum_call::BindError;
 use pilum_types::{Digest, TaskName};
 use std::time::Duration;
 
 /// A request that never became an execution.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum Refusal {
+pub enum RequestError {
     /// A field of the request is wrong. The gateway finds most of these itself.
-    #[error("{field}: {reason}")]
+    #[error("{field:?}: {reason}")]
     InvalidArgument {
-        /// The field's path on the wire, such as `context.timeout_ms`.
-        field: &'static str,
+        /// The field. The gateway knows what it is called on the wire.
+        field: RequestField,
         /// What is wrong, and what would be right.
         reason: String,
     },
@@ -104,14 +105,37 @@ pub enum Refusal {
     Internal(String),
 }
 
+/// A field of a request that can be wrong although the request is well formed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestField {
+    /// The timeout of a call.
+    Timeout,
+    /// The number of retries of a call.
+    MaxRetries,
+    /// The URL of a callback.
+    CallbackUrl,
+    /// The timeout in a deployment's policy.
+    PolicyTimeout,
+    /// The memory limit in a deployment's policy.
+    PolicyMemoryMaxBytes,
+    /// The limit of a result in a deployment's policy.
+    PolicyResultMaxBytes,
+    /// The limit of log lines in a deployment's policy.
+    PolicyLogMaxBytes,
+    /// The location of an artifact.
+    ArtifactLocation,
+    /// The checksum of an artifact.
+    ArtifactChecksum,
+}
+
 /// Why a task's code could not be made ready.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum PrepareError {
     /// The location or checksum cannot be used as it is written.
-    #[error("{field}: {reason}")]
+    #[error("{field:?}: {reason}")]
     InvalidSource {
-        /// The field's path on the wire.
-        field: &'static str,
+        /// The field: the location or the checksum.
+        field: RequestField,
         /// What is wrong, and what would be right.
         reason: String,
     },
@@ -132,37 +156,4 @@ pub enum PrepareError {
     /// The host failed. The text is for the host's log, not for the caller.
     #[error("internal error: {0}")]
     Internal(String),
-}
-
-/// Why a function cannot be called as asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BindError {
-    /// The code exports no such function.
-    #[error("no function {name} is exported; there is: {}", list(.exported))]
-    FunctionNotFound {
-        /// The name asked for.
-        name: String,
-        /// The signatures of what is exported.
-        exported: Vec<String>,
-    },
-    /// A short name fits several functions.
-    #[error("{name} could be any of: {}; write one of these in full", list(.candidates))]
-    Ambiguous {
-        /// The name asked for.
-        name: String,
-        /// The full names it fits.
-        candidates: Vec<String>,
-    },
-    /// A parameter is missing, unknown, doubled, of the wrong type or out of range.
-    #[error("{path}: {reason}")]
-    Parameter {
-        /// The parameter, with the path inside it: `items[3].price`.
-        path: String,
-        /// What was expected and what was found.
-        reason: String,
-    },
-}
-
-fn list(names: &[String]) -> String {
-    if names.is_empty() { "nothing".to_owned() } else { names.join("; ") }
 }

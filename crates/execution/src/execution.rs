@@ -145,7 +145,7 @@ impl Execution {
             completed_at: self.completed_at,
             attempts: self.attempts_begun(),
             failure: self.failure().cloned(),
-            peak_memory_bytes: self.outcome.as_ref().map_or(0, |outcome| outcome.receipt.peak_memory_bytes),
+            peak_memory_bytes: self.outcome.as_ref().map_or(0, |outcome| outcome.usage.peak_memory_bytes),
             is_dead_letter: self.is_dead_letter,
         }
     }

@@ -2,8 +2,9 @@
 
 use crate::core::{Core, unwinding};
 use crate::{
-    Callback, Deployed, Described, Execution, Handled, HttpRequest, Invocation, ListQuery, Mode, Refusal,
-    Runtime, Settings, Stats, Store, StoreError, Streaming, Summary, Task, TaskSpec, Uploaded, Watch,
+    Callback, DeployResult, Execution, HttpReply, HttpRequest, Invocation, ListQuery, Mode, RequestError,
+    Runtime, Settings, Stats, Store, StoreError, StreamingCall, Summary, Task, TaskDescription, TaskSpec,
+    UploadedArtifact, Watch,
 };
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -19,7 +20,7 @@ pub enum Reply {
     /// An asynchronous execution is accepted (or was before). Also the answer
     /// to a repeat of a synchronous call whose own time is up while the first
     /// still runs.
-    Accepted {
+    Pending {
         /// As it stands.
         execution: Arc<Execution>,
         /// How long until it ends, from what the function's runs took and what
@@ -30,7 +31,7 @@ pub enum Reply {
 
 /// What a cancellation did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cancelled {
+pub enum CancelResult {
     /// It is CANCELLED now.
     Done,
     /// It runs, and only `force` stops a running one.
@@ -43,7 +44,7 @@ pub enum Cancelled {
 
 /// What a deletion did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deleted {
+pub enum DeleteResult {
     /// The task is gone, and so many of its executions with it.
     Done {
         /// Executions forgotten.
@@ -124,17 +125,17 @@ impl<R: Runtime, S: Store> Executions<R, S> {
     ///
     /// # Errors
     /// When the request does not become an execution. Nothing is created then.
-    pub async fn invoke(&self, invocation: Invocation) -> Result<Reply, Refusal> {
+    pub async fn invoke(&self, invocation: Invocation) -> Result<Reply, RequestError> {
         let core = &self.core;
         let reply = unwinding(async move {
             match invocation.mode {
-                _ if core.is_draining() => Err(Refusal::Draining),
+                _ if core.is_draining() => Err(RequestError::Draining),
                 Mode::Sync | Mode::Stream => core.invoke_sync(invocation, None).await,
                 Mode::Async => Box::pin(core.invoke_async(invocation)).await,
             }
         });
         // A panic must not reach the connection that carries other calls too.
-        let reply = reply.await.unwrap_or_else(|text| Err(Refusal::Internal(text)));
+        let reply = reply.await.unwrap_or_else(|text| Err(RequestError::Internal(text)));
         if reply.is_err() {
             self.core.counters.count_refused();
         }
@@ -146,7 +147,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
     ///
     /// # Errors
     /// When the request does not become an execution. Nothing is created then.
-    pub async fn stream(&self, invocation: Invocation) -> Result<Streaming, Refusal> {
+    pub async fn stream(&self, invocation: Invocation) -> Result<StreamingCall, RequestError> {
         let invocation = Invocation { mode: Mode::Stream, ..invocation };
         self.counted(Box::pin(self.core.invoke_stream(invocation))).await
     }
@@ -156,12 +157,19 @@ impl<R: Runtime, S: Store> Executions<R, S> {
     ///
     /// # Errors
     /// When the request does not become an execution. Nothing is created then.
-    pub async fn handle(&self, invocation: Invocation, request: HttpRequest) -> Result<Handled, Refusal> {
+    pub async fn handle(
+        &self,
+        invocation: Invocation,
+        request: HttpRequest,
+    ) -> Result<HttpReply, RequestError> {
         self.counted(Box::pin(self.core.handle(invocation, request))).await
     }
 
-    async fn counted<T>(&self, answer: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
-        let answer = if self.core.is_draining() { Err(Refusal::Draining) } else { answer.await };
+    async fn counted<T>(
+        &self,
+        answer: impl Future<Output = Result<T, RequestError>>,
+    ) -> Result<T, RequestError> {
+        let answer = if self.core.is_draining() { Err(RequestError::Draining) } else { answer.await };
         if answer.is_err() {
             self.core.counters.count_refused();
         }
@@ -174,7 +182,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
     /// # Errors
     /// When its code cannot be made ready, its policy asks for more than the host
     /// grants, or the store fails. Nothing has changed then.
-    pub async fn deploy(&self, tenant: &TenantId, spec: TaskSpec) -> Result<Deployed, Refusal> {
+    pub async fn deploy(&self, tenant: &TenantId, spec: TaskSpec) -> Result<DeployResult, RequestError> {
         self.core.deploy(tenant, spec).await
     }
 
@@ -188,7 +196,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
         tenant: &TenantId,
         id: &TaskId,
         number: Option<u32>,
-    ) -> Result<Deployed, Refusal> {
+    ) -> Result<DeployResult, RequestError> {
         self.core.rollback(tenant, id, number).await
     }
 
@@ -199,7 +207,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
     pub async fn upload(
         &self,
         bytes: BoxStream<'static, Result<Bytes, String>>,
-    ) -> Result<Uploaded, Refusal> {
+    ) -> Result<UploadedArtifact, RequestError> {
         Ok(self.core.runtime.upload(bytes).await?)
     }
 
@@ -207,7 +215,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
     ///
     /// # Errors
     /// When there is no such task, or its code cannot be made ready.
-    pub async fn describe(&self, tenant: &TenantId, id: &TaskId) -> Result<Described, Refusal> {
+    pub async fn describe(&self, tenant: &TenantId, id: &TaskId) -> Result<TaskDescription, RequestError> {
         self.core.describe(tenant, id).await
     }
 
@@ -224,7 +232,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
         &self,
         tenant: &TenantId,
         id: &ExecutionId,
-    ) -> Result<Option<Arc<Execution>>, Refusal> {
+    ) -> Result<Option<Arc<Execution>>, RequestError> {
         self.core.execution(tenant, id).await
     }
 
@@ -236,7 +244,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
         &self,
         tenant: &TenantId,
         query: &ListQuery,
-    ) -> Result<Vec<Summary>, Refusal> {
+    ) -> Result<Vec<Summary>, RequestError> {
         self.core.list_executions(tenant, query).await
     }
 
@@ -245,7 +253,11 @@ impl<R: Runtime, S: Store> Executions<R, S> {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn watch(&self, tenant: &TenantId, id: &ExecutionId) -> Result<Option<Watch<R, S>>, Refusal> {
+    pub async fn watch(
+        &self,
+        tenant: &TenantId,
+        id: &ExecutionId,
+    ) -> Result<Option<Watch<R, S>>, RequestError> {
         self.core.watch(tenant, id).await
     }
 
@@ -258,7 +270,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
         tenant: &TenantId,
         id: &ExecutionId,
         patience: Duration,
-    ) -> Result<Option<Arc<Execution>>, Refusal> {
+    ) -> Result<Option<Arc<Execution>>, RequestError> {
         self.core.wait(tenant, id, patience).await
     }
 
@@ -267,7 +279,11 @@ impl<R: Runtime, S: Store> Executions<R, S> {
     ///
     /// # Errors
     /// When the call is not accepted; the dead letter stays then.
-    pub async fn redrive(&self, tenant: &TenantId, id: &ExecutionId) -> Result<Option<ExecutionId>, Refusal> {
+    pub async fn redrive(
+        &self,
+        tenant: &TenantId,
+        id: &ExecutionId,
+    ) -> Result<Option<ExecutionId>, RequestError> {
         self.core.redrive(tenant, id).await
     }
 
@@ -275,7 +291,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn discard(&self, tenant: &TenantId, id: &ExecutionId) -> Result<bool, Refusal> {
+    pub async fn discard(&self, tenant: &TenantId, id: &ExecutionId) -> Result<bool, RequestError> {
         self.core.discard(tenant, id).await
     }
 
@@ -285,7 +301,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn next_callback(&self) -> Result<Callback, Refusal> {
+    pub async fn next_callback(&self) -> Result<Callback, RequestError> {
         self.core.next_callback().await
     }
 
@@ -294,7 +310,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
     ///
     /// # Errors
     /// When the store fails; the callback comes again after a restart.
-    pub async fn callback_tried(&self, callback: &Callback, again: bool) -> Result<bool, Refusal> {
+    pub async fn callback_tried(&self, callback: &Callback, again: bool) -> Result<bool, RequestError> {
         self.core.callback_tried(callback, again).await
     }
 
@@ -309,7 +325,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
         id: &ExecutionId,
         reason: &str,
         force: bool,
-    ) -> Result<Cancelled, Refusal> {
+    ) -> Result<CancelResult, RequestError> {
         self.core.cancel(tenant, id, reason, force).await
     }
 
@@ -340,7 +356,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
         id: &TaskId,
         force: bool,
         cleanup_executions: bool,
-    ) -> Result<Deleted, Refusal> {
+    ) -> Result<DeleteResult, RequestError> {
         self.core.delete_task(tenant, id, force, cleanup_executions).await
     }
 
@@ -348,7 +364,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn stats(&self) -> Result<Stats, Refusal> {
+    pub async fn stats(&self) -> Result<Stats, RequestError> {
         self.core.stats().await
     }
 

@@ -1,12 +1,12 @@
 //! A runtime without wasm and a host around it, for this crate's tests.
 
 use crate::{
-    AsyncSettings, BindError, Execution, Executions, Invocation, MemoryStore, Mode, PrepareError, Refusal,
-    Reply, RunContext, Runtime, Schedule, Settings, Store, SyncSettings, Target, TaskSpec,
+    AsyncSettings, BindError, CallContext, Execution, Executions, Invocation, MemoryStore, Mode,
+    PrepareError, Reply, RequestError, Runtime, Schedule, Settings, Store, SyncSettings, Target, TaskSpec,
 };
 use pilum_types::{
     ArtifactSource, CallLimits, Digest, ExecutionId, Failure, FailureCode, FunctionName, Grants, InstanceId,
-    Outcome, Output, Parameter, Receipt, State, TaskName, TenantId, Value,
+    Outcome, Output, Parameter, State, TaskName, TenantId, Usage, Value,
 };
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -166,7 +166,7 @@ impl Runtime for Fake {
         Ok(Call { function: name, first })
     }
 
-    async fn run(&self, call: Call, context: RunContext) -> Outcome {
+    async fn run(&self, call: Call, context: CallContext) -> Outcome {
         struct Inside<'a>(&'a Fake);
         impl Drop for Inside<'_> {
             fn drop(&mut self) {
@@ -186,7 +186,7 @@ impl Runtime for Fake {
         };
         Outcome {
             result,
-            receipt: Receipt { guest: began.elapsed(), instance_calls: 1, ..Receipt::default() },
+            usage: Usage { guest: began.elapsed(), instance_calls: 1, ..Usage::default() },
             log: Vec::new(),
             instance: Some(InstanceId::from_parts(1, 1)),
         }
@@ -211,7 +211,7 @@ impl<S: Store> Rig<S> {
         Self { executions: Executions::start(fake.clone(), store, settings).expect("it starts"), fake }
     }
 
-    pub(crate) async fn invoke(&self, invocation: Invocation) -> Result<Reply, Refusal> {
+    pub(crate) async fn invoke(&self, invocation: Invocation) -> Result<Reply, RequestError> {
         self.executions.invoke(invocation).await
     }
 
@@ -226,13 +226,16 @@ impl<S: Store> Rig<S> {
     /// An asynchronous call that is accepted.
     pub(crate) async fn accept(&self, invocation: Invocation) -> ExecutionId {
         match self.invoke(Invocation { mode: Mode::Async, ..invocation }).await {
-            Ok(Reply::Accepted { execution, .. }) => execution.id.clone(),
+            Ok(Reply::Pending { execution, .. }) => execution.id.clone(),
             other => panic!("expected acceptance, got {other:?}"),
         }
     }
 
     /// An invocation on a task of its own, spawned.
-    pub(crate) fn spawn(&self, invocation: Invocation) -> tokio::task::JoinHandle<Result<Reply, Refusal>> {
+    pub(crate) fn spawn(
+        &self,
+        invocation: Invocation,
+    ) -> tokio::task::JoinHandle<Result<Reply, RequestError>> {
         let executions = Arc::clone(&self.executions);
         spawn(async move { executions.invoke(invocation).await })
     }

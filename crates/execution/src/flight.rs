@@ -7,7 +7,7 @@ use crate::key::Key;
 use crate::ledger::IdClaim;
 use crate::sync_run::SyncRun;
 use crate::task_entry::TaskEntry;
-use crate::{Execution, Refusal, Reply, Runtime, Store, weight};
+use crate::{Execution, Reply, RequestError, Runtime, Store, weight};
 use pilum_types::Outcome;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,9 +61,9 @@ impl<'a, R: Runtime, S: Store> Flight<'a, R, S> {
 
     /// Claims the id its caller brought. A reply is that of the execution which
     /// has the id already, for the same request; `wait` is the call's timeout.
-    pub(crate) async fn claim(&mut self, wait: Duration) -> Result<Option<Reply>, Refusal> {
+    pub(crate) async fn claim(&mut self, wait: Duration) -> Result<Option<Reply>, RequestError> {
         let Key { tenant, id, .. } = &self.run.key;
-        let exists = || Refusal::ExecutionExists { id: id.as_str().to_owned() };
+        let exists = || RequestError::ExecutionExists { id: id.as_str().to_owned() };
         let until = Instant::now() + self.core.settings.sync.slot_wait + wait + REPEAT_GRACE;
         loop {
             let first = match self.core.ledger.claim(&self.run) {
@@ -93,7 +93,11 @@ impl<'a, R: Runtime, S: Store> Flight<'a, R, S> {
     ///
     /// # Errors
     /// When its task has been deleted since it was looked up.
-    pub(crate) fn admit(&mut self, slot: SemaphorePermit<'a>, queue_wait: Duration) -> Result<(), Refusal> {
+    pub(crate) fn admit(
+        &mut self,
+        slot: SemaphorePermit<'a>,
+        queue_wait: Duration,
+    ) -> Result<(), RequestError> {
         let now = Instant::now();
         self.run.admit(self.core.clock.at(now));
         if matches!(self.phase, Phase::New) {
@@ -103,7 +107,7 @@ impl<'a, R: Runtime, S: Store> Flight<'a, R, S> {
         // Looked at once the run can be found: a deletion either finds the run
         // or is seen here.
         if self.entry.is_deleted() {
-            return Err(Refusal::TaskNotFound { id: self.run.task_id.as_str().to_owned() });
+            return Err(RequestError::TaskNotFound { id: self.run.task_id.as_str().to_owned() });
         }
         self.entry.count_admitted();
         self.phase = Phase::Admitted(Admitted {
@@ -139,7 +143,7 @@ impl<'a, R: Runtime, S: Store> Flight<'a, R, S> {
         if let Phase::Admitted(admitted) = &self.phase {
             let took = now.saturating_duration_since(admitted.began);
             self.run.end_attempt(outcome, took);
-            self.core.counters.add_guest_time(outcome.receipt.guest);
+            self.core.counters.add_guest_time(outcome.usage.guest);
             if !cancelled {
                 self.core.learn(&self.entry, &self.run.function, took);
             }
@@ -151,8 +155,8 @@ impl<'a, R: Runtime, S: Store> Flight<'a, R, S> {
     pub(crate) fn end(&mut self, mut outcome: Outcome, at: Instant) -> Arc<Execution> {
         let at = self.core.clock.at(at);
         if let Phase::Admitted(admitted) = std::mem::replace(&mut self.phase, Phase::Over) {
-            outcome.receipt.queue_wait = admitted.queue_wait;
-            outcome.receipt.attempt = admitted.attempts;
+            outcome.usage.queue_wait = admitted.queue_wait;
+            outcome.usage.attempt = admitted.attempts;
         }
         let bytes = weight::record(Some(&outcome), self.run.request.as_deref());
         let execution = self.run.end(outcome, at);
@@ -164,12 +168,12 @@ impl<'a, R: Runtime, S: Store> Flight<'a, R, S> {
     }
 
     /// The answer to a repeat whose own time is up before the first has ended.
-    fn still_running(&self, first: &SyncRun) -> Result<Reply, Refusal> {
+    fn still_running(&self, first: &SyncRun) -> Result<Reply, RequestError> {
         let slots = self.core.settings.sync.max_concurrent_requests;
         let retry_after = self.core.retry_after(slots);
-        let execution = first.view().ok_or(Refusal::NoSlot { slots, retry_after })?;
+        let execution = first.view().ok_or(RequestError::NoSlot { slots, retry_after })?;
         let mean = self.entry.runs().mean(&self.run.function).unwrap_or_default();
-        Ok(Reply::Accepted { execution, estimate: estimate::until_end(mean, Duration::ZERO, 0, 1) })
+        Ok(Reply::Pending { execution, estimate: estimate::until_end(mean, Duration::ZERO, 0, 1) })
     }
 }
 

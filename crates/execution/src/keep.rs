@@ -2,7 +2,7 @@
 
 use crate::core::Core;
 use crate::registry::Reservation;
-use crate::{Refusal, Runtime, Store};
+use crate::{RequestError, Runtime, Store};
 use std::sync::Arc;
 use tokio::sync::MutexGuard;
 
@@ -19,7 +19,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
     pub(crate) async fn keep(
         &self,
         reservation: &mut Reservation<'_, R::Prepared>,
-    ) -> Result<Option<Kept<'_>>, Refusal> {
+    ) -> Result<Option<Kept<'_>>, RequestError> {
         let kept = Kept(self.keeping.lock().await);
         if reservation.entry.is_registered() {
             return Ok(None);
@@ -39,7 +39,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         &self,
         kept: Option<Kept<'_>>,
         reservation: &mut Reservation<'_, R::Prepared>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), RequestError> {
         let Some(Kept(_held)) = kept else { return Ok(()) };
         let task = &reservation.entry.task;
         if !reservation.entry.is_registered() {

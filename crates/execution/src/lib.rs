@@ -65,21 +65,24 @@ mod weight;
 mod fake;
 
 pub use clock::Clock;
-pub use deploy::{Deployed, Described};
-pub use door::{Delivery, HttpBody, HttpBodyError, HttpRequest, HttpResponse};
-pub use error::{BindError, PrepareError, Refusal};
+pub use deploy::{DeployResult, TaskDescription};
+pub use error::{PrepareError, RequestError, RequestField};
 pub use execution::{Attempt, Execution, Mode, Summary};
-pub use executions::{Cancelled, Deleted, Executions, Reply, TaskView};
+pub use executions::{CancelResult, DeleteResult, Executions, Reply, TaskView};
 pub use invocation::{Invocation, Target};
 pub use key_value::{KeyValueError, KeyValues};
-pub use runtime::{Retained, RunContext, Runtime, Uploaded};
+pub use pilum_call::{
+    BindError, CallContext, HttpBody, HttpBodyError, HttpRequest, HttpResponse, OutputMode,
+};
+pub use runtime::{RetainGuard, Runtime, UploadedArtifact};
 pub use settings::{AsyncSettings, Settings, SyncSettings};
 pub use stats::Stats;
 pub use store::{
-    Accepted, Admission, AttemptEnd, Callback, CancelFound, Claimed, Depth, DueCallbacks, Expiry, Fence,
+    Accepted, Admission, AttemptEnd, Callback, CancelFound, Claimed, DueCallbacks, Expiry, Fence,
     LOST_WORKERS_MAX, Lease, ListQuery, MemoryStore, OpenError, SqliteConfig, SqliteStore, Store, StoreError,
+    StoreStats,
 };
-pub use stream::{Handled, Piece, Streaming};
+pub use stream::{Chunk, HttpReply, StreamingCall};
 pub use submission::{Schedule, Submission};
 pub use task::{ArtifactLabels, Revision, Task, TaskSpec};
-pub use watch::{LineTap, Update, Watch};
+pub use watch::{Update, Watch};

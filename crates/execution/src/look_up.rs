@@ -1,7 +1,7 @@
 //! Looking executions up: those of both doors, as if they were kept in one place.
 
 use crate::core::Core;
-use crate::{Execution, ListQuery, Refusal, Runtime, Stats, Store, Summary};
+use crate::{Execution, ListQuery, RequestError, Runtime, Stats, Store, Summary};
 use pilum_types::{ExecutionId, TenantId};
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         &self,
         tenant: &TenantId,
         id: &ExecutionId,
-    ) -> Result<Option<Arc<Execution>>, Refusal> {
+    ) -> Result<Option<Arc<Execution>>, RequestError> {
         if let Some(execution) = self.ledger.get(tenant, id).and_then(|run| run.view()) {
             return Ok(Some(execution));
         }
@@ -30,7 +30,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         &self,
         tenant: &TenantId,
         query: &ListQuery,
-    ) -> Result<Vec<Summary>, Refusal> {
+    ) -> Result<Vec<Summary>, RequestError> {
         let mut all = self.ledger.list(tenant, query);
         all.extend(self.store.list(tenant, query).await?);
         // Two sorted runs, which this sort merges.
@@ -40,7 +40,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
     }
 
     /// The counters now.
-    pub(crate) async fn stats(&self) -> Result<Stats, Refusal> {
+    pub(crate) async fn stats(&self) -> Result<Stats, RequestError> {
         let depth = self.store.depth().await?;
         let slots = self.settings.sync.max_concurrent_requests;
         let in_use = slots.saturating_sub(self.slots.available_permits());

@@ -2,7 +2,7 @@
 
 use crate::lock::{read, write};
 use crate::task_entry::TaskEntry;
-use crate::{Refusal, Task, TaskView};
+use crate::{RequestError, Task, TaskView};
 use hashbrown::HashMap;
 use pilum_types::{TaskId, TenantId};
 use std::collections::btree_map::BTreeMap;
@@ -78,7 +78,7 @@ impl<P> Registry<P> {
     /// # Errors
     /// When the name or the id belongs to other code, or the tenant has as many
     /// tasks as it may.
-    pub(crate) fn reserve(&self, task: Task) -> Result<Reservation<'_, P>, Refusal> {
+    pub(crate) fn reserve(&self, task: Task) -> Result<Reservation<'_, P>, RequestError> {
         let mut tenants = write(&self.tenants);
         let tasks = tenants.entry(task.tenant.clone()).or_default();
         let found = match tasks.by_name.get(task.spec.name.as_str()) {
@@ -88,14 +88,14 @@ impl<P> Registry<P> {
         let entry = match found {
             Some(entry) if entry.task.digest == task.digest => entry,
             Some(entry) => {
-                return Err(Refusal::NameTaken {
+                return Err(RequestError::NameTaken {
                     name: entry.task.spec.name.clone(),
                     existing: entry.task.digest,
                     offered: task.digest,
                 });
             }
             None if tasks.by_id.len() >= self.max_tasks => {
-                return Err(Refusal::TooManyTasks { max: self.max_tasks });
+                return Err(RequestError::TooManyTasks { max: self.max_tasks });
             }
             None => tasks.insert(task),
         };

@@ -3,7 +3,7 @@
 use crate::core::Core;
 use crate::registry::Reservation;
 use crate::task_entry::TaskEntry;
-use crate::{PrepareError, Refusal, Runtime, Store, Target, Task, TaskSpec, ids};
+use crate::{PrepareError, RequestError, Runtime, Store, Target, Task, TaskSpec, ids};
 use pilum_types::{TaskId, TenantId};
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         &self,
         tenant: &TenantId,
         target: Target,
-    ) -> Result<Ready<R::Prepared>, Refusal> {
+    ) -> Result<Ready<R::Prepared>, RequestError> {
         // What is rare is boxed, here and wherever a call passes by: its state
         // would otherwise be part of every call's future.
         match target {
@@ -36,13 +36,16 @@ impl<R: Runtime, S: Store> Core<R, S> {
             Target::Existing { id, otherwise } => match (self.tasks.get(tenant, &id), otherwise) {
                 (Some(entry), _) => self.resolve_known(entry).await,
                 (None, Some(spec)) => Box::pin(self.resolve_new(tenant, Some(id), spec)).await,
-                (None, None) => Err(Refusal::TaskNotFound { id: id.as_str().to_owned() }),
+                (None, None) => Err(RequestError::TaskNotFound { id: id.as_str().to_owned() }),
             },
         }
     }
 
     /// Takes the call's place at its task.
-    pub(crate) fn reserve(&self, found: Found<R::Prepared>) -> Result<Reservation<'_, R::Prepared>, Refusal> {
+    pub(crate) fn reserve(
+        &self,
+        found: Found<R::Prepared>,
+    ) -> Result<Reservation<'_, R::Prepared>, RequestError> {
         match found {
             Found::Known(entry) => Ok(self.tasks.join(entry)),
             Found::New(task) => {
@@ -66,7 +69,10 @@ impl<R: Runtime, S: Store> Core<R, S> {
         Ok(code)
     }
 
-    async fn resolve_known(&self, entry: Arc<TaskEntry<R::Prepared>>) -> Result<Ready<R::Prepared>, Refusal> {
+    async fn resolve_known(
+        &self,
+        entry: Arc<TaskEntry<R::Prepared>>,
+    ) -> Result<Ready<R::Prepared>, RequestError> {
         let prepared = self.code(&entry).await.map_err(|error| match error {
             // What was right when it was registered is no fault of this call's.
             PrepareError::InvalidSource { field: _, reason } => {
@@ -82,7 +88,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         tenant: &TenantId,
         id: Option<TaskId>,
         mut spec: TaskSpec,
-    ) -> Result<Ready<R::Prepared>, Refusal> {
+    ) -> Result<Ready<R::Prepared>, RequestError> {
         let taken = self.tasks.named(tenant, spec.name.as_str());
         if let Some(entry) = taken {
             return self.resolve_named(entry, &spec).await;
@@ -102,7 +108,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         &self,
         entry: Arc<TaskEntry<R::Prepared>>,
         spec: &TaskSpec,
-    ) -> Result<Ready<R::Prepared>, Refusal> {
+    ) -> Result<Ready<R::Prepared>, RequestError> {
         let offered = match spec.source.checksum {
             Some(checksum) => checksum,
             // The task's digest was pinned when it was registered: naming the
@@ -112,7 +118,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         };
         if offered != entry.task.digest {
             let name = spec.name.clone();
-            return Err(Refusal::NameTaken { name, existing: entry.task.digest, offered });
+            return Err(RequestError::NameTaken { name, existing: entry.task.digest, offered });
         }
         self.resolve_known(entry).await
     }

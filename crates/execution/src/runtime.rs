@@ -1,9 +1,9 @@
 //! The port through which executions reach whatever runs functions.
 
-use crate::door::{Delivery, HttpRequest};
-use crate::{BindError, LineTap, PrepareError, Task};
+use crate::{PrepareError, Task};
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use pilum_call::{BindError, CallContext, HttpRequest};
 use pilum_types::{
     ArtifactSource, CallLimits, Description, Digest, FunctionName, Grants, Outcome, Parameter,
 };
@@ -36,7 +36,7 @@ pub trait Runtime: Send + Sync + 'static {
     /// too, from being evicted for as long as the answer lives. One is held for the
     /// present revision of every registered task; with it goes whatever else is
     /// kept for that revision. A runtime that evicts nothing has nothing to do.
-    fn retain(&self, _task: &Task) -> Retained {
+    fn retain(&self, _task: &Task) -> RetainGuard {
         Box::new(())
     }
 
@@ -51,7 +51,7 @@ pub trait Runtime: Send + Sync + 'static {
     fn upload(
         &self,
         _bytes: BoxStream<'static, Result<Bytes, String>>,
-    ) -> impl Future<Output = Result<Uploaded, PrepareError>> + Send {
+    ) -> impl Future<Output = Result<UploadedArtifact, PrepareError>> + Send {
         std::future::ready(Err(PrepareError::Unavailable("nothing can be uploaded here".to_owned())))
     }
 
@@ -97,37 +97,17 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// Runs one attempt to its end within `context.limits`. Dropping the future
     /// stops the guest.
-    fn run(&self, call: Self::Call, context: RunContext) -> impl Future<Output = Outcome> + Send;
+    fn run(&self, call: Self::Call, context: CallContext) -> impl Future<Output = Outcome> + Send;
 }
 
 /// Lets an artifact be evicted again when it is dropped.
-pub type Retained = Box<dyn Any + Send + Sync>;
+pub type RetainGuard = Box<dyn Any + Send + Sync>;
 
 /// An artifact that was uploaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Uploaded {
+pub struct UploadedArtifact {
     /// How it is referred to.
     pub source: ArtifactSource,
     /// How long it is.
     pub bytes: u64,
-}
-
-/// What an attempt runs under.
-#[derive(Debug, Clone)]
-pub struct RunContext {
-    /// The task; its name is a command's `argv[0]`.
-    pub task: Arc<Task>,
-    /// The function's name as called; a command's `argv[1]`.
-    pub function: FunctionName,
-    /// The bounds of this attempt.
-    pub limits: CallLimits,
-    /// Environment variables, the task's and the caller's for this call; nothing
-    /// else is visible.
-    pub environment: Arc<[(String, String)]>,
-    /// Whether an instance that served an earlier call must not be used.
-    pub force_new_instance: bool,
-    /// Where its output goes.
-    pub delivery: Delivery,
-    /// Is told every line while it is written, where somebody might listen.
-    pub tap: Option<LineTap>,
 }

@@ -1,6 +1,6 @@
 //! Counters of everything that ran, read by health, statistics and metrics.
 
-use crate::Depth;
+use crate::StoreStats;
 use crate::lock::{read, write};
 use hashbrown::HashMap;
 use pilum_types::{FunctionName, State, TenantId};
@@ -28,7 +28,7 @@ pub struct Stats {
     /// Accepted executions that wait.
     pub pending: u64,
     /// What the store of asynchronous executions holds.
-    pub store: Depth,
+    pub store: StoreStats,
     /// Executions that ended COMPLETED.
     pub completed: u64,
     /// Executions that ended FAILED.

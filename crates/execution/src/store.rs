@@ -373,7 +373,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<usize, StoreError>> + Send;
 
     /// How much the store holds.
-    fn depth(&self) -> impl Future<Output = Result<Depth, StoreError>> + Send;
+    fn depth(&self) -> impl Future<Output = Result<StoreStats, StoreError>> + Send;
 }
 
 /// Until when what has ended is kept.
@@ -387,7 +387,7 @@ pub struct Expiry {
 
 /// How much a store holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Depth {
+pub struct StoreStats {
     /// Executions that wait.
     pub pending: usize,
     /// Executions under way.

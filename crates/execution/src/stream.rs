@@ -4,8 +4,9 @@
 //! read must not keep the deadline from being looked at. It ends with its reader.
 
 use crate::core::{Core, unwinding};
-use crate::door::{Delivery, Door, HttpBodyError, HttpRequest, HttpResponse};
-use crate::{Execution, Invocation, Refusal, Reply, Runtime, Store};
+use crate::door::Door;
+use crate::{Execution, Invocation, Reply, RequestError, Runtime, Store};
+use crate::{HttpBodyError, HttpRequest, HttpResponse, OutputMode};
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http::header::CONTENT_LENGTH;
@@ -20,24 +21,24 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// Pieces a guest may be ahead of its reader. A piece has at most 64 KiB, and often
 /// 4 KiB, which is how WASI cuts what a command writes.
-const PIECES_AHEAD_MAX: usize = 32;
+const CHUNKS_AHEAD_MAX: usize = 32;
 /// How far pieces that wait are put together, in bytes: a message for every 4 KiB
 /// would cost more than what it carries.
-const PIECE_MAX_BYTES: usize = 64 << 10;
+const CHUNK_MAX_BYTES: usize = 64 << 10;
 
 /// A call whose output is read while it runs. Dropping it stops the call.
 #[derive(Debug)]
-pub struct Streaming {
+pub struct StreamingCall {
     id: ExecutionId,
-    pieces: mpsc::Receiver<Bytes>,
+    chunks: mpsc::Receiver<Bytes>,
     /// A piece that did not fit to the ones before it.
     held: Option<Bytes>,
-    run: Option<AbortOnDropHandle<Result<Reply, Refusal>>>,
+    run: Option<AbortOnDropHandle<Result<Reply, RequestError>>>,
 }
 
 /// What a stream gives.
 #[derive(Debug)]
-pub enum Piece {
+pub enum Chunk {
     /// Output.
     Bytes(Bytes),
     /// The end, after all output.
@@ -46,7 +47,7 @@ pub enum Piece {
 
 /// How a request to an http handler was answered.
 #[derive(Debug)]
-pub enum Handled {
+pub enum HttpReply {
     /// By the handler. The call ends with the body: one that is dropped halfway
     /// stops it, one that was read to its end lets it finish within its time.
     Response(HttpResponse),
@@ -54,7 +55,7 @@ pub enum Handled {
     Ended(Arc<Execution>),
 }
 
-impl Streaming {
+impl StreamingCall {
     /// The execution's id.
     pub fn id(&self) -> &ExecutionId {
         &self.id
@@ -64,36 +65,36 @@ impl Streaming {
     ///
     /// # Errors
     /// When the host fails.
-    pub async fn next(&mut self) -> Result<Option<Piece>, Refusal> {
+    pub async fn next(&mut self) -> Result<Option<Chunk>, RequestError> {
         let first = match self.held.take() {
             Some(held) => Some(held),
-            None => self.pieces.recv().await,
+            None => self.chunks.recv().await,
         };
         if let Some(first) = first {
-            return Ok(Some(Piece::Bytes(self.with_waiting(first))));
+            return Ok(Some(Chunk::Bytes(self.with_waiting(first))));
         }
         let Some(run) = &mut self.run else { return Ok(None) };
         let ended = run.await;
         self.run = None;
-        match ended.map_err(|error| Refusal::Internal(error.to_string()))?? {
-            Reply::Finished(execution) | Reply::Accepted { execution, estimate: _ } => {
-                Ok(Some(Piece::End(execution)))
+        match ended.map_err(|error| RequestError::Internal(error.to_string()))?? {
+            Reply::Finished(execution) | Reply::Pending { execution, estimate: _ } => {
+                Ok(Some(Chunk::End(execution)))
             }
         }
     }
 }
 
-impl Streaming {
+impl StreamingCall {
     /// A piece and those that wait behind it, as far as they fit.
     fn with_waiting(&mut self, first: Bytes) -> Bytes {
         let mut whole = BytesMut::new();
-        while let Ok(next) = self.pieces.try_recv() {
-            if first.len().max(whole.len()) + next.len() > PIECE_MAX_BYTES {
+        while let Ok(next) = self.chunks.try_recv() {
+            if first.len().max(whole.len()) + next.len() > CHUNK_MAX_BYTES {
                 self.held = Some(next);
                 break;
             }
             if whole.is_empty() {
-                whole.reserve(PIECE_MAX_BYTES);
+                whole.reserve(CHUNK_MAX_BYTES);
                 whole.extend_from_slice(&first);
             }
             whole.extend_from_slice(&next);
@@ -107,23 +108,25 @@ impl<R: Runtime, S: Store> Core<R, S> {
     pub(crate) async fn invoke_stream(
         self: &Arc<Self>,
         invocation: Invocation,
-    ) -> Result<Streaming, Refusal> {
-        let (sender, pieces) = mpsc::channel(PIECES_AHEAD_MAX);
+    ) -> Result<StreamingCall, RequestError> {
+        let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD_MAX);
         let (admitted, admission) = oneshot::channel();
-        let door = Door { request: None, delivery: Delivery::Pieces(sender), admitted: Some(admitted) };
+        let door = Door { request: None, output: OutputMode::Stream(sender), admitted: Some(admitted) };
         let mut run = AbortOnDropHandle::new(self.tracker.spawn(self.guarded(invocation, door)));
         match admission.await {
-            Ok(id) => Ok(Streaming { id, pieces, held: None, run: Some(run) }),
+            Ok(id) => Ok(StreamingCall { id, chunks, held: None, run: Some(run) }),
             // It is over without having been admitted: refused, or the repeat of
             // another, which has ended.
-            Err(_over) => match (&mut run).await.map_err(|error| Refusal::Internal(error.to_string()))?? {
-                Reply::Finished(execution) | Reply::Accepted { execution, estimate: _ } => {
-                    let id = execution.id.clone();
-                    let reply = Ok(Reply::Finished(execution));
-                    let run = AbortOnDropHandle::new(self.tracker.spawn(std::future::ready(reply)));
-                    Ok(Streaming { id, pieces, held: None, run: Some(run) })
+            Err(_over) => {
+                match (&mut run).await.map_err(|error| RequestError::Internal(error.to_string()))?? {
+                    Reply::Finished(execution) | Reply::Pending { execution, estimate: _ } => {
+                        let id = execution.id.clone();
+                        let reply = Ok(Reply::Finished(execution));
+                        let run = AbortOnDropHandle::new(self.tracker.spawn(std::future::ready(reply)));
+                        Ok(StreamingCall { id, chunks, held: None, run: Some(run) })
+                    }
                 }
-            },
+            }
         }
     }
 
@@ -133,23 +136,23 @@ impl<R: Runtime, S: Store> Core<R, S> {
         self: &Arc<Self>,
         invocation: Invocation,
         request: HttpRequest,
-    ) -> Result<Handled, Refusal> {
+    ) -> Result<HttpReply, RequestError> {
         let (sender, mut responses) = mpsc::channel(1);
         let is_head = request.method() == http::Method::HEAD;
-        let door = Door { request: Some(request), delivery: Delivery::Http(sender), admitted: None };
+        let door = Door { request: Some(request), output: OutputMode::HttpResponse(sender), admitted: None };
         let mut run = Box::pin(self.guarded(invocation, door));
         tokio::select! {
             biased;
             reply = &mut run => match (reply?, responses.try_recv()) {
-                (_, Ok(response)) => Ok(Handled::Response(response)),
-                (Reply::Finished(execution) | Reply::Accepted { execution, estimate: _ }, Err(_)) => {
-                    Ok(Handled::Ended(execution))
+                (_, Ok(response)) => Ok(HttpReply::Response(response)),
+                (Reply::Finished(execution) | Reply::Pending { execution, estimate: _ }, Err(_)) => {
+                    Ok(HttpReply::Ended(execution))
                 }
             },
             Some(response) = responses.recv() => {
                 let run = AbortOnDropHandle::new(self.tracker.spawn(run));
                 let left = if is_head { Some(0) } else { body_bytes(&response) };
-                Ok(Handled::Response(response.map(|body| Accompanied { body, run: Some(run), left }.boxed_unsync())))
+                Ok(HttpReply::Response(response.map(|body| Accompanied { body, run: Some(run), left }.boxed_unsync())))
             }
         }
     }
@@ -159,11 +162,11 @@ impl<R: Runtime, S: Store> Core<R, S> {
         self: &Arc<Self>,
         invocation: Invocation,
         door: Door,
-    ) -> impl Future<Output = Result<Reply, Refusal>> + Send + 'static {
+    ) -> impl Future<Output = Result<Reply, RequestError>> + Send + 'static {
         let core = Arc::clone(self);
         async move {
             let run = unwinding(core.invoke_sync(invocation, Some(Box::new(door))));
-            run.await.unwrap_or_else(|text| Err(Refusal::Internal(text)))
+            run.await.unwrap_or_else(|text| Err(RequestError::Internal(text)))
         }
     }
 }
@@ -180,7 +183,7 @@ fn body_bytes(response: &HttpResponse) -> Option<u64> {
 /// A body and the rest of the call that writes it.
 struct Accompanied<B> {
     body: B,
-    run: Option<AbortOnDropHandle<Result<Reply, Refusal>>>,
+    run: Option<AbortOnDropHandle<Result<Reply, RequestError>>>,
     /// Bytes still to come, where the response says how many it has.
     left: Option<u64>,
 }

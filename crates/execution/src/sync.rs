@@ -9,7 +9,9 @@ use crate::door::Door;
 use crate::flight::{Again, Flight};
 use crate::key::Key;
 use crate::sync_run::SyncRun;
-use crate::{Invocation, Refusal, Reply, RunContext, Runtime, Schedule, Store, Submission, backoff, ids};
+use crate::{
+    CallContext, Invocation, Reply, RequestError, Runtime, Schedule, Store, Submission, backoff, ids,
+};
 use pilum_types::{Outcome, Parameter, RetryClass};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -20,7 +22,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         &self,
         invocation: Invocation,
         door: Option<Box<Door>>,
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<Reply, RequestError> {
         let arrived = Instant::now();
         let terms = self.terms(&invocation)?;
         let Invocation { tenant, target, function, parameters, execution_id, environment, .. } = invocation;
@@ -28,7 +30,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         // What has been given out cannot be taken back, so that is not tried again.
         let retries = self.settings.sync.enable_retries && door.is_none();
         let attempts_max = if retries { terms.max_retries.saturating_add(1) } else { 1 };
-        let Door { request, delivery, admitted } = door.map_or_else(Door::default, |door| *door);
+        let Door { request, output, admitted } = door.map_or_else(Door::default, |door| *door);
 
         let ready = self.resolve(&tenant, target).await?;
         // A copy is for a repeat to be recognised by, or for another attempt.
@@ -75,14 +77,16 @@ impl<R: Runtime, S: Store> Core<R, S> {
             // Whoever does not listen any more drops this future next.
             let _ = admitted.send(flight.run.key.id.clone());
         }
-        let context = RunContext {
+        let context = CallContext {
+            task_name: task.spec.name.clone(),
+            revision: task.revision_key(),
+            policy: Arc::clone(&task.spec.policy),
             limits: self.limits(timeout, &task.spec.policy),
             environment: Self::environment(&task.spec.policy, &environment),
-            task,
             function,
             force_new_instance,
-            delivery,
-            tap: None,
+            output,
+            log_sink: None,
         };
         let again = Again { prepared: ready.prepared, attempts_max };
         Ok(Reply::Finished(flight.run(call, context, &again).await))
@@ -95,7 +99,7 @@ impl<R: Runtime, S: Store> Flight<'_, R, S> {
     async fn run(
         mut self,
         call: R::Call,
-        mut context: RunContext,
+        mut context: CallContext,
         again: &Again<R>,
     ) -> Arc<crate::Execution> {
         let mut began = self.begin_attempt(None);

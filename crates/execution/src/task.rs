@@ -1,5 +1,6 @@
 //! Tasks: named, versioned artifacts with their policy.
 
+use pilum_call::RevisionKey;
 use pilum_types::{ArtifactSource, Digest, Policy, TaskId, TaskName, TenantId};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -70,6 +71,11 @@ impl Task {
     /// A task in its first revision.
     pub fn new(id: TaskId, tenant: TenantId, spec: TaskSpec, digest: Digest, now: SystemTime) -> Self {
         Self { id, tenant, spec, digest, created_at: now, revision: 1, deployed_at: now, others: Vec::new() }
+    }
+
+    /// Identifies the revision in force.
+    pub fn revision_key(&self) -> RevisionKey {
+        RevisionKey { tenant: self.tenant.clone(), task: self.id.clone(), revision: self.revision }
     }
 
     /// The revision in force.

@@ -2,7 +2,7 @@
 
 use crate::estimate::Runs;
 use crate::lock::{read, write};
-use crate::{Retained, Task, TaskView, ids};
+use crate::{RetainGuard, Task, TaskView, ids};
 use pilum_types::State;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock, Weak};
@@ -22,7 +22,7 @@ pub(crate) struct TaskEntry<P> {
     /// What is counted over all its revisions.
     counts: Arc<Counts>,
     /// Set once, when the task gets its place; lets its artifact go with it.
-    retained: OnceLock<Retained>,
+    retained: OnceLock<RetainGuard>,
 }
 
 /// What is counted of a task, and whether it is there.
@@ -79,7 +79,7 @@ impl<P> TaskEntry<P> {
     }
 
     /// Holds the task's artifact for as long as the task is known.
-    pub(crate) fn retain(&self, retain: impl FnOnce() -> Retained) {
+    pub(crate) fn retain(&self, retain: impl FnOnce() -> RetainGuard) {
         self.retained.get_or_init(retain);
     }
 

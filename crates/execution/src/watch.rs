@@ -2,10 +2,10 @@
 
 use crate::core::Core;
 use crate::lock::lock;
-use crate::{Execution, Refusal, Runtime, Store};
+use crate::{Execution, RequestError, Runtime, Store};
+use pilum_call::LogSink;
 use pilum_types::{ExecutionId, LogLine, TenantId};
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -58,31 +58,13 @@ struct Seat {
     updates: broadcast::Receiver<Update>,
 }
 
-/// Passes lines on while they are written.
-#[derive(Clone)]
-pub struct LineTap {
-    watchers: Arc<Watchers>,
-    key: Key,
-}
-
-impl LineTap {
-    pub(crate) fn new(watchers: &Arc<Watchers>, tenant: &TenantId, id: &ExecutionId) -> Self {
-        Self { watchers: Arc::clone(watchers), key: (tenant.clone(), id.clone()) }
-    }
-
-    /// Tells of a line.
-    pub fn line(&self, line: &LogLine) {
-        self.watchers.send(&self.key.0, &self.key.1, || Update::Logged(line.clone()));
-    }
-}
-
-impl fmt::Debug for LineTap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("LineTap").field(&self.key).finish()
-    }
-}
-
 impl Watchers {
+    /// A sink that tells those who watch the execution of its log lines.
+    pub(crate) fn log_sink(self: &Arc<Self>, tenant: &TenantId, id: &ExecutionId) -> LogSink {
+        let (watchers, tenant, id) = (Arc::clone(self), tenant.clone(), id.clone());
+        LogSink::new(move |line| watchers.send(&tenant, &id, || Update::Logged(line.clone())))
+    }
+
     /// Tells of a change.
     pub(crate) fn publish(&self, execution: &Arc<Execution>) {
         self.send(&execution.tenant, &execution.id, || Update::Changed(Arc::clone(execution)));
@@ -122,7 +104,7 @@ impl<R: Runtime, S: Store> Watch<R, S> {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn next(&mut self) -> Result<Option<Update>, Refusal> {
+    pub async fn next(&mut self) -> Result<Option<Update>, RequestError> {
         if let Some(first) = self.first.take() {
             return Ok(Some(self.tell(first)));
         }
@@ -147,7 +129,7 @@ impl<R: Runtime, S: Store> Watch<R, S> {
         }
     }
 
-    async fn look(&self) -> Result<Option<Arc<Execution>>, Refusal> {
+    async fn look(&self) -> Result<Option<Arc<Execution>>, RequestError> {
         let (tenant, id) = &self.seat.key;
         self.core.execution(tenant, id).await
     }
@@ -170,7 +152,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         self: &Arc<Self>,
         tenant: &TenantId,
         id: &ExecutionId,
-    ) -> Result<Option<Watch<R, S>>, Refusal> {
+    ) -> Result<Option<Watch<R, S>>, RequestError> {
         // Seated before it is looked at, so that nothing in between is missed.
         let seat = self.watchers.sit((tenant.clone(), id.clone()));
         let first = self.execution(tenant, id).await?;
@@ -183,11 +165,11 @@ impl<R: Runtime, S: Store> Core<R, S> {
         tenant: &TenantId,
         id: &ExecutionId,
         patience: Duration,
-    ) -> Result<Option<Arc<Execution>>, Refusal> {
+    ) -> Result<Option<Arc<Execution>>, RequestError> {
         let Some(mut watch) = self.watch(tenant, id).await? else { return Ok(None) };
         let ended = async {
             while watch.next().await?.is_some() {}
-            Ok::<_, Refusal>(())
+            Ok::<_, RequestError>(())
         };
         // Not in time is as good: it is looked at either way.
         if let Ok(failed) = tokio::time::timeout(patience, ended).await {

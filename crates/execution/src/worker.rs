@@ -4,10 +4,9 @@ use crate::core::{Core, cancelled, failed, unwinding};
 use crate::dispatch::STORE_PAUSE;
 use crate::gauge::Counted;
 use crate::task_entry::TaskEntry;
-use crate::watch::LineTap;
 use crate::{
-    AttemptEnd, BindError, Delivery, Execution, Lease, PrepareError, RunContext, Runtime, Store, StoreError,
-    backoff, failpoint,
+    AttemptEnd, BindError, CallContext, Execution, Lease, OutputMode, PrepareError, Runtime, Store,
+    StoreError, backoff, failpoint,
 };
 use pilum_types::{Failure, FailureCode, Outcome, RetryClass};
 use std::pin::pin;
@@ -94,7 +93,7 @@ impl<R: Runtime, S: Store> Core<R, S> {
         self.wake.notify_one();
         let verdict = match end {
             End::Ran(ran) => {
-                self.counters.add_guest_time(ran.outcome.receipt.guest);
+                self.counters.add_guest_time(ran.outcome.usage.guest);
                 Some(self.verdict(&lease, wait, ran))
             }
             End::Cancelled(reason) => {
@@ -159,14 +158,16 @@ impl<R: Runtime, S: Store> Core<R, S> {
             Err(error) => return Ran::unbound(&error),
         };
         drop(prepared);
-        let context = RunContext {
-            task: Arc::clone(&entry.task),
+        let context = CallContext {
+            task_name: entry.task.spec.name.clone(),
+            revision: entry.task.revision_key(),
+            policy: Arc::clone(&entry.task.spec.policy),
             function: submission.function.clone(),
             limits: self.limits(timeout, &entry.task.spec.policy),
             environment: Self::environment(&entry.task.spec.policy, &submission.environment),
             force_new_instance: submission.force_new_instance,
-            delivery: Delivery::Whole,
-            tap: Some(LineTap::new(&self.watchers, &lease.fence.tenant, &lease.fence.id)),
+            output: OutputMode::Collect,
+            log_sink: Some(self.watchers.log_sink(&lease.fence.tenant, &lease.fence.id)),
         };
         Ran { outcome: self.run(call, context).await, again: true }
     }
@@ -242,8 +243,8 @@ impl<R: Runtime, S: Store> Core<R, S> {
 
 /// An outcome with what the host knows of its run.
 fn receipted(mut outcome: Outcome, lease: &Lease, wait: Duration) -> Outcome {
-    outcome.receipt.queue_wait = wait;
-    outcome.receipt.attempt = lease.attempt;
+    outcome.usage.queue_wait = wait;
+    outcome.usage.attempt = lease.attempt;
     outcome
 }
 

@@ -1,6 +1,6 @@
 //! What goes wrong in the gateway: with a request, and with serving at all.
 
-use pilum_execution::Refusal;
+use pilum_execution::RequestError;
 
 /// Why the gateway stopped serving.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,7 @@ pub(crate) enum Rejection {
         id: String,
     },
     /// The execution layer refused.
-    Refused(Refusal),
+    Refused(RequestError),
 }
 
 impl Rejection {
@@ -44,8 +44,8 @@ impl Rejection {
     }
 }
 
-impl From<Refusal> for Rejection {
-    fn from(refusal: Refusal) -> Self {
+impl From<RequestError> for Rejection {
+    fn from(refusal: RequestError) -> Self {
         Self::Refused(refusal)
     }
 }

@@ -1,7 +1,7 @@
 //! The counters as Prometheus (OpenMetrics) text.
 
 use crate::process::Usage;
-use pilum_execution::{Depth, Stats};
+use pilum_execution::{Stats, StoreStats};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, text};
 use prometheus_client::metrics::MetricType;
@@ -72,7 +72,7 @@ fn executions(stats: &Stats, encoder: &mut DescriptorEncoder<'_>) -> Result<(), 
     Ok(())
 }
 
-fn store(depth: &Depth, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+fn store(depth: &StoreStats, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
     let of_size = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
     let help = "Executions that failed for good and wait to be redriven or discarded";
     gauge(encoder, "pilum_dead_letters", help, of_size(depth.dead_letters))?;
@@ -115,14 +115,14 @@ mod tests {
             running: 2,
             sync_slots_in_use: 1,
             pending: 4,
-            store: Depth {
+            store: StoreStats {
                 dead_letters: 9,
                 callbacks: 10,
                 bytes: 4096,
                 max_bytes: 8192,
                 commits: 11,
                 changes: 12,
-                ..Depth::default()
+                ..StoreStats::default()
             },
             completed: 10,
             failed: 5,

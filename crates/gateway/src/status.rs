@@ -7,7 +7,7 @@
 
 use crate::error::Rejection;
 use axum::http::StatusCode;
-use pilum_execution::{BindError, PrepareError, Refusal};
+use pilum_execution::{BindError, PrepareError, RequestError, RequestField};
 use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -59,39 +59,39 @@ impl From<Rejection> for Status {
     }
 }
 
-fn refused(refusal: &Refusal) -> Verdict {
+fn refused(refusal: &RequestError) -> Verdict {
     let message = refusal.to_string();
     match refusal {
-        Refusal::InvalidArgument { field, reason } => invalid(field, reason),
-        Refusal::TaskNotFound { id } => missing("task", id, &message),
-        Refusal::RevisionNotFound { number, kept: _ } => {
+        RequestError::InvalidArgument { field, reason } => invalid(wire_path(*field), reason),
+        RequestError::TaskNotFound { id } => missing("task", id, &message),
+        RequestError::RevisionNotFound { number, kept: _ } => {
             let name = number.map(|number| number.to_string()).unwrap_or_default();
             missing("revision", &name, &message)
         }
-        Refusal::NameTaken { name, existing: _, offered: _ } => taken("task", name.as_str(), &message),
-        Refusal::TooManyTasks { max: _ } => exhausted("registered tasks", &message, DELETED_MEANWHILE),
-        Refusal::Prepare(error) => not_prepared(error),
-        Refusal::Bind(error) => not_bound(error),
-        Refusal::NoSlot { slots: _, retry_after } => {
+        RequestError::NameTaken { name, existing: _, offered: _ } => taken("task", name.as_str(), &message),
+        RequestError::TooManyTasks { max: _ } => exhausted("registered tasks", &message, DELETED_MEANWHILE),
+        RequestError::Prepare(error) => not_prepared(error),
+        RequestError::Bind(error) => not_bound(error),
+        RequestError::NoSlot { slots: _, retry_after } => {
             exhausted("synchronous call slots", &message, *retry_after)
         }
-        Refusal::QueueFull { max_queue_size: _, retry_after } => {
+        RequestError::QueueFull { max_queue_size: _, retry_after } => {
             exhausted("queued executions", &message, *retry_after)
         }
-        Refusal::OutOfSpace { max_bytes: _, retry_after } => {
+        RequestError::OutOfSpace { max_bytes: _, retry_after } => {
             exhausted("bytes of executions", &message, *retry_after)
         }
-        Refusal::DiskFull { retry_after } => exhausted("disk space", &message, *retry_after),
-        Refusal::ExecutionExists { id } => taken("execution", id, &message),
-        Refusal::Draining => unavailable(&message),
-        Refusal::Internal(detail) => internal(detail),
+        RequestError::DiskFull { retry_after } => exhausted("disk space", &message, *retry_after),
+        RequestError::ExecutionExists { id } => taken("execution", id, &message),
+        RequestError::Draining => unavailable(&message),
+        RequestError::Internal(detail) => internal(detail),
     }
 }
 
 fn not_prepared(error: &PrepareError) -> Verdict {
     let message = error.to_string();
     match error {
-        PrepareError::InvalidSource { field, reason } => invalid(field, reason),
+        PrepareError::InvalidSource { field, reason } => invalid(wire_path(*field), reason),
         PrepareError::Unavailable(_) => unavailable(&message),
         PrepareError::ChecksumMismatch { expected: _, found: _ } => {
             unmet("CHECKSUM", "artifact_spec.checksum", &message)
@@ -114,6 +114,21 @@ fn not_bound(error: &BindError) -> Verdict {
             verdict.message = clip(&message, MESSAGE_MAX_BYTES);
             verdict
         }
+    }
+}
+
+/// What a field is called on the wire.
+fn wire_path(field: RequestField) -> &'static str {
+    match field {
+        RequestField::Timeout => "context.timeout_ms",
+        RequestField::MaxRetries => "context.max_retries",
+        RequestField::CallbackUrl => "context.callback_url",
+        RequestField::PolicyTimeout => "policy.limits.timeout_ms",
+        RequestField::PolicyMemoryMaxBytes => "policy.limits.memory_max_bytes",
+        RequestField::PolicyResultMaxBytes => "policy.limits.result_max_bytes",
+        RequestField::PolicyLogMaxBytes => "policy.limits.log_max_bytes",
+        RequestField::ArtifactLocation => "artifact_spec.location",
+        RequestField::ArtifactChecksum => "artifact_spec.checksum",
     }
 }
 

@@ -4,10 +4,9 @@
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use pilum_artifact::ArtifactError;
-use pilum_engine::{BoundCall, CallContext, Code, Engine, EngineError, Owner, Tap};
-use pilum_execution::{
-    BindError, Delivery, HttpRequest, KeyValues, PrepareError, Retained, RunContext, Runtime, Task, Uploaded,
-};
+use pilum_call::{BindError, CallContext, HttpRequest};
+use pilum_engine::{BoundCall, Code, Engine, EngineError};
+use pilum_execution::{KeyValues, PrepareError, RequestField, RetainGuard, Runtime, Task, UploadedArtifact};
 use pilum_types::{
     ArtifactSource, CallLimits, Description, Digest, FunctionName, Grants, Outcome, Parameter, TaskId,
     TenantId,
@@ -33,14 +32,14 @@ impl Runtime for EngineRuntime {
         self.0.prepare(source, grants).await.map_err(prepare_error)
     }
 
-    fn retain(&self, task: &Task) -> Retained {
+    fn retain(&self, task: &Task) -> RetainGuard {
         let others = task.others.iter().map(|other| other.digest);
         let artifacts: Vec<_> = others.chain([task.digest]).map(|digest| self.0.retain(digest)).collect();
-        Box::new((artifacts, self.0.instances(owner(task))))
+        Box::new((artifacts, self.0.instances(task.revision_key())))
     }
 
     fn warm(&self, task: &Task, prepared: &Arc<Code>, limits: CallLimits) {
-        self.0.warm(&owner(task), prepared, &task.spec.policy, limits);
+        self.0.warm(&task.revision_key(), prepared, &task.spec.policy, limits);
     }
 
     async fn forget(&self, task: &Task) {
@@ -52,9 +51,9 @@ impl Runtime for EngineRuntime {
     async fn upload(
         &self,
         bytes: BoxStream<'static, Result<Bytes, String>>,
-    ) -> Result<Uploaded, PrepareError> {
+    ) -> Result<UploadedArtifact, PrepareError> {
         let (source, bytes) = self.0.upload(bytes).await.map_err(artifact_error)?;
-        Ok(Uploaded { source, bytes })
+        Ok(UploadedArtifact { source, bytes })
     }
 
     async fn describe(&self, task: &Task, prepared: &Arc<Code>) -> Description {
@@ -71,31 +70,14 @@ impl Runtime for EngineRuntime {
         function: &FunctionName,
         parameters: Vec<Parameter>,
     ) -> Result<BoundCall, BindError> {
-        self.0.bind(prepared, function, parameters).map_err(|error| bind_error(error, function))
+        self.0.bind(prepared, function, parameters)
     }
 
     fn bind_request(&self, prepared: &Arc<Code>, request: HttpRequest) -> Result<BoundCall, BindError> {
-        let error = |exported| BindError::FunctionNotFound { name: "handle".to_owned(), exported };
-        self.0.bind_request(prepared, request).map_err(error)
+        self.0.bind_request(prepared, request)
     }
 
-    fn run(&self, call: BoundCall, context: RunContext) -> impl Future<Output = Outcome> + Send {
-        let RunContext { task, function, limits, environment, force_new_instance, delivery, tap } = context;
-        let context = CallContext {
-            task: task.spec.name.clone(),
-            owner: owner(&task),
-            policy: Arc::clone(&task.spec.policy),
-            function,
-            limits,
-            environment,
-            force_new_instance,
-            delivery: match delivery {
-                Delivery::Whole => pilum_engine::Delivery::Whole,
-                Delivery::Pieces(pieces) => pilum_engine::Delivery::Pieces(pieces),
-                Delivery::Http(response) => pilum_engine::Delivery::Http(response),
-            },
-            tap: tap.map(|tap| Tap::new(move |line| tap.line(line))),
-        };
+    fn run(&self, call: BoundCall, context: CallContext) -> impl Future<Output = Outcome> + Send {
         self.0.run(call, context)
     }
 }
@@ -103,10 +85,6 @@ impl Runtime for EngineRuntime {
 /// The name under which a task's values are kept.
 pub(crate) fn values_of(tenant: &TenantId, task: &TaskId) -> String {
     format!("{tenant}/{task}")
-}
-
-fn owner(task: &Task) -> Owner {
-    Owner { tenant: task.tenant.clone(), task: task.id.clone(), revision: task.revision }
 }
 
 fn prepare_error(error: EngineError) -> PrepareError {
@@ -120,25 +98,15 @@ fn prepare_error(error: EngineError) -> PrepareError {
     }
 }
 
-fn bind_error(error: pilum_engine::BindError, function: &FunctionName) -> BindError {
-    use pilum_engine::BindError as Engine;
-    let name = function.as_str().to_owned();
-    match error {
-        Engine::FunctionNotFound { exported } => BindError::FunctionNotFound { name, exported },
-        Engine::Ambiguous { candidates } => BindError::Ambiguous { name, candidates },
-        Engine::Parameter { path, reason } => BindError::Parameter { path, reason },
-    }
-}
-
 fn artifact_error(error: ArtifactError) -> PrepareError {
     let invalid =
         |field, error: ArtifactError| PrepareError::InvalidSource { field, reason: error.to_string() };
     match error {
-        error @ ArtifactError::MissingChecksum => invalid("artifact_spec.checksum", error),
+        error @ ArtifactError::MissingChecksum => invalid(RequestField::ArtifactChecksum, error),
         error @ (ArtifactError::InvalidLocation { .. }
         | ArtifactError::AddressNotPublic { .. }
         | ArtifactError::OutsideRoots { .. }
-        | ArtifactError::NoRoots) => invalid("artifact_spec.location", error),
+        | ArtifactError::NoRoots) => invalid(RequestField::ArtifactLocation, error),
         error @ ArtifactError::Unavailable { .. } => PrepareError::Unavailable(error.to_string()),
         ArtifactError::ChecksumMismatch { expected, found } => {
             PrepareError::ChecksumMismatch { expected, found }

@@ -3,8 +3,9 @@
 
 use crate::runtime::values_of;
 use http_body_util::BodyExt as _;
-use pilum_artifact::{Outbound, RequestError};
-use pilum_engine::{HttpBody, KeyValue, KeyValueError, Owner, Running, SendError, SendRequest, Sending};
+use pilum_artifact::{Outbound, OutboundRequestError};
+use pilum_call::{HttpBody, RevisionKey};
+use pilum_engine::{KeyValue, KeyValueError, Running, SendError, SendRequest, Sending};
 use pilum_execution::KeyValues;
 use std::fmt;
 use std::sync::Arc;
@@ -36,10 +37,10 @@ impl SendRequest for Requests {
         };
         Box::pin(async move {
             let answered = outbound.send(request).await.map_err(|error| match error {
-                RequestError::NotAllowed => SendError::AddressNotAllowed,
-                RequestError::NotConnected => SendError::Refused,
-                RequestError::Timeout => SendError::Timeout,
-                RequestError::Broken => SendError::Broken,
+                OutboundRequestError::NotAllowed => SendError::AddressNotAllowed,
+                OutboundRequestError::NotConnected => SendError::Refused,
+                OutboundRequestError::Timeout => SendError::Timeout,
+                OutboundRequestError::Broken => SendError::Broken,
             })?;
             let held = move |frame| {
                 // Held for as long as the body is.
@@ -75,27 +76,27 @@ fn told<T>(
 }
 
 impl KeyValue for Values {
-    fn get(&self, owner: Owner, bucket: Arc<str>, keys: Vec<String>) -> Running<Vec<Option<Vec<u8>>>> {
+    fn get(&self, owner: RevisionKey, bucket: Arc<str>, keys: Vec<String>) -> Running<Vec<Option<Vec<u8>>>> {
         let values = self.0.clone();
         told(async move { values.get(values_of(&owner.tenant, &owner.task), bucket, keys).await })
     }
 
-    fn set(&self, owner: Owner, bucket: Arc<str>, pairs: Vec<(String, Vec<u8>)>) -> Running<()> {
+    fn set(&self, owner: RevisionKey, bucket: Arc<str>, pairs: Vec<(String, Vec<u8>)>) -> Running<()> {
         let values = self.0.clone();
         told(async move { values.set(values_of(&owner.tenant, &owner.task), bucket, pairs).await })
     }
 
-    fn delete(&self, owner: Owner, bucket: Arc<str>, keys: Vec<String>) -> Running<()> {
+    fn delete(&self, owner: RevisionKey, bucket: Arc<str>, keys: Vec<String>) -> Running<()> {
         let values = self.0.clone();
         told(async move { values.delete(values_of(&owner.tenant, &owner.task), bucket, keys).await })
     }
 
-    fn keys(&self, owner: Owner, bucket: Arc<str>, after: u64) -> Running<(Vec<String>, Option<u64>)> {
+    fn keys(&self, owner: RevisionKey, bucket: Arc<str>, after: u64) -> Running<(Vec<String>, Option<u64>)> {
         let values = self.0.clone();
         told(async move { values.keys(values_of(&owner.tenant, &owner.task), bucket, after).await })
     }
 
-    fn increment(&self, owner: Owner, bucket: Arc<str>, key: String, delta: u64) -> Running<u64> {
+    fn increment(&self, owner: RevisionKey, bucket: Arc<str>, key: String, delta: u64) -> Running<u64> {
         let values = self.0.clone();
         told(async move { values.increment(values_of(&owner.tenant, &owner.task), bucket, key, delta).await })
     }

@@ -27,7 +27,7 @@ pub use id::{ExecutionId, InstanceId, InvalidId, TaskId, TenantId};
 pub use invocation::{ArtifactSource, Parameter};
 pub use limits::CallLimits;
 pub use name::{FunctionName, InvalidName, TaskName};
-pub use outcome::{LogLine, LogStream, Outcome, Output, Receipt};
+pub use outcome::{LogLine, LogStream, Outcome, Output, Usage};
 pub use policy::{Grants, HttpGrant, InstancePolicy, InvalidHttpGrant, Policy, PolicyLimits, Reuse};
 pub use priority::Priority;
 pub use signature::{Case, Description, Field, FunctionKind, FunctionSignature, Import, ValueType};

@@ -9,7 +9,7 @@ pub struct Outcome {
     /// What the function returned, or how it failed.
     pub result: Result<Output, Failure>,
     /// What it used.
-    pub receipt: Receipt,
+    pub usage: Usage,
     /// What it wrote to its standard streams, capped. A command's standard
     /// output is its result and not repeated here.
     pub log: Vec<LogLine>,
@@ -35,7 +35,7 @@ pub enum Output {
 
 /// What an attempt used. Every figure is measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Receipt {
+pub struct Usage {
     /// Waited for a slot (sync) or for a worker (async, from acceptance to the
     /// start of the last attempt).
     pub queue_wait: Duration,

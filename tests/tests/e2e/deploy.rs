@@ -90,7 +90,7 @@ async fn a_call_under_way_finishes_on_the_revision_it_began_with() {
     deploy(&client, "lines", answering(7), Policy::default()).await.unwrap();
     let mut pieces = 0;
     while let Some(piece) = chunks.next().await.unwrap() {
-        if let pilum_client::Piece::End { state, .. } = &piece {
+        if let pilum_client::Chunk::End { state, .. } = &piece {
             assert_eq!(*state, pilum_types::State::Completed);
         }
         pieces += 1;

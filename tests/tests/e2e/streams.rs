@@ -1,6 +1,6 @@
 //! Output that is read while it is written.
 
-use pilum_client::{Chunks, Piece};
+use pilum_client::{Chunk, Chunks};
 use pilum_tests::{Functions, Host, idle, resident_bytes, until};
 use pilum_types::{Output, State};
 use serde_json::json;
@@ -15,7 +15,7 @@ async fn stream(functions: &Functions, function: &str, parameters: serde_json::V
 
 async fn piece(chunks: &mut Chunks) -> Vec<u8> {
     match chunks.next().await.unwrap() {
-        Some(Piece::Output(Output::Raw(bytes))) => bytes,
+        Some(Chunk::Output(Output::Raw(bytes))) => bytes,
         other => panic!("{other:?}"),
     }
 }
@@ -34,7 +34,7 @@ async fn lines_arrive_while_the_command_runs() {
         // The guest slept between them, after the second was here.
         assert!(began.elapsed() - second >= Duration::from_millis(200), "{form}");
         match chunks.next().await.unwrap() {
-            Some(Piece::End { state: State::Completed, metadata, .. }) => {
+            Some(Chunk::End { state: State::Completed, metadata, .. }) => {
                 assert!(metadata.contains_key("guest_us"), "{form}: {metadata:?}");
             }
             other => panic!("{form}: {other:?}"),
@@ -78,8 +78,8 @@ async fn much_output_arrives_whole() {
         let mut bytes = 0;
         loop {
             match chunks.next().await.unwrap() {
-                Some(Piece::Output(Output::Raw(piece))) => bytes += piece.len(),
-                Some(Piece::End { state, .. }) => {
+                Some(Chunk::Output(Output::Raw(piece))) => bytes += piece.len(),
+                Some(Chunk::End { state, .. }) => {
                     assert_eq!((state, bytes), (State::Completed, 100_000 << 10), "{form}");
                     break;
                 }
@@ -96,7 +96,7 @@ async fn a_command_that_fails_says_so_after_its_output() {
     let mut chunks = stream(&functions, "fail", json!({})).await;
     assert_eq!(piece(&mut chunks).await, b"before the end\n");
     match chunks.next().await.unwrap() {
-        Some(Piece::End { state: State::Failed, metadata, error_message, .. }) => {
+        Some(Chunk::End { state: State::Failed, metadata, error_message, .. }) => {
             assert_eq!(metadata.get("error_code").map(String::as_str), Some("GUEST_EXIT"));
             assert!(error_message.contains("exit code 3"), "{error_message}");
         }

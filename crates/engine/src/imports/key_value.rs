@@ -1,7 +1,7 @@
 //! `wasi:keyvalue`: buckets of a task's own, kept by the host behind a port.
 
 use crate::guest::Guest;
-use crate::shelf::Owner;
+use pilum_call::RevisionKey;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,19 +18,19 @@ const BUCKET_NAME_MAX_BYTES: usize = 256;
 /// Keeps values by task, bucket and key. What one task keeps, no other can reach.
 pub trait KeyValue: fmt::Debug + Send + Sync {
     /// The values of keys, `None` for those that are not there.
-    fn get(&self, owner: Owner, bucket: Arc<str>, keys: Vec<String>) -> Running<Vec<Option<Vec<u8>>>>;
+    fn get(&self, owner: RevisionKey, bucket: Arc<str>, keys: Vec<String>) -> Running<Vec<Option<Vec<u8>>>>;
 
     /// Sets keys, all or none of them.
-    fn set(&self, owner: Owner, bucket: Arc<str>, pairs: Vec<(String, Vec<u8>)>) -> Running<()>;
+    fn set(&self, owner: RevisionKey, bucket: Arc<str>, pairs: Vec<(String, Vec<u8>)>) -> Running<()>;
 
     /// Deletes keys, as far as they are there.
-    fn delete(&self, owner: Owner, bucket: Arc<str>, keys: Vec<String>) -> Running<()>;
+    fn delete(&self, owner: RevisionKey, bucket: Arc<str>, keys: Vec<String>) -> Running<()>;
 
     /// Some keys, and where those after them begin, if there are any.
-    fn keys(&self, owner: Owner, bucket: Arc<str>, after: u64) -> Running<(Vec<String>, Option<u64>)>;
+    fn keys(&self, owner: RevisionKey, bucket: Arc<str>, after: u64) -> Running<(Vec<String>, Option<u64>)>;
 
     /// Adds to a number, which is kept as decimal text and begins at 0.
-    fn increment(&self, owner: Owner, bucket: Arc<str>, key: String, delta: u64) -> Running<u64>;
+    fn increment(&self, owner: RevisionKey, bucket: Arc<str>, key: String, delta: u64) -> Running<u64>;
 }
 
 /// An operation under way.
@@ -66,7 +66,7 @@ struct KeyResponse {
 type Answer<T> = std::result::Result<T, Error>;
 type Handle = Resource<Bucket>;
 /// Where values are kept, whose they are, and in which bucket.
-type Opened = (Arc<dyn KeyValue>, Owner, Arc<str>);
+type Opened = (Arc<dyn KeyValue>, RevisionKey, Arc<str>);
 
 impl From<KeyValueError> for Error {
     fn from(KeyValueError(text): KeyValueError) -> Self {

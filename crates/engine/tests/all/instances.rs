@@ -1,7 +1,8 @@
 //! Instances that stand ready: how many there are, who gets them, when they go.
 
 use crate::rig::{LIMITS, Rig, ended};
-use pilum_engine::{CallContext, Code, Owner};
+use pilum_call::{CallContext, RevisionKey};
+use pilum_engine::Code;
 use pilum_types::{FunctionName, InstancePolicy, Outcome, Policy, Reuse, TaskId, TaskName, TenantId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,15 +15,21 @@ const COUNTER: &str = r#"(module
     (func (export "trap") (result i32) unreachable)
     (func (export "spin") (loop (br 0))))"#;
 
-fn owner(task: &str, revision: u32) -> Owner {
-    Owner { tenant: TenantId::default(), task: TaskId::parse(task).unwrap(), revision }
+fn owner(task: &str, revision: u32) -> RevisionKey {
+    RevisionKey { tenant: TenantId::default(), task: TaskId::parse(task).unwrap(), revision }
 }
 
 fn policy(instances: InstancePolicy) -> Arc<Policy> {
     Arc::new(Policy { instances, ..Policy::default() })
 }
 
-async fn call(rig: &Rig, code: &Arc<Code>, function: &str, owner: Owner, policy: &Arc<Policy>) -> Outcome {
+async fn call(
+    rig: &Rig,
+    code: &Arc<Code>,
+    function: &str,
+    owner: RevisionKey,
+    policy: &Arc<Policy>,
+) -> Outcome {
     let function = FunctionName::parse(function).unwrap();
     let bound = rig.engine.bind(code, &function, Vec::new()).unwrap();
     let name = TaskName::parse("a-task").unwrap();
@@ -30,10 +37,10 @@ async fn call(rig: &Rig, code: &Arc<Code>, function: &str, owner: Owner, policy:
         policy: Arc::clone(policy),
         ..CallContext::new(name, owner.task.clone(), function, LIMITS)
     };
-    rig.engine.run(bound, CallContext { owner, ..context }).await
+    rig.engine.run(bound, CallContext { revision: owner, ..context }).await
 }
 
-async fn count(rig: &Rig, code: &Arc<Code>, owner: Owner, policy: &Arc<Policy>) -> String {
+async fn count(rig: &Rig, code: &Arc<Code>, owner: RevisionKey, policy: &Arc<Policy>) -> String {
     ended(&call(rig, code, "count", owner, policy).await)
 }
 

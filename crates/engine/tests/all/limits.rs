@@ -72,10 +72,10 @@ async fn what_was_used_is_on_the_receipt() {
     let rig = Rig::new();
     let code = rig.code(r#"(module (memory 2) (func (export "f") (drop (memory.grow (i32.const 3)))))"#);
     let outcome = rig.call(&code.await.unwrap(), "f", vec![], LIMITS).await.unwrap();
-    assert_eq!(outcome.receipt.peak_memory_bytes, 5 << 16);
-    assert_eq!(outcome.receipt.instance_calls, 1);
-    assert_eq!(outcome.receipt.fuel_consumed, None);
-    assert!(outcome.receipt.guest > Duration::ZERO && outcome.receipt.acquire > Duration::ZERO);
+    assert_eq!(outcome.usage.peak_memory_bytes, 5 << 16);
+    assert_eq!(outcome.usage.instance_calls, 1);
+    assert_eq!(outcome.usage.fuel_consumed, None);
+    assert!(outcome.usage.guest > Duration::ZERO && outcome.usage.acquire > Duration::ZERO);
 }
 
 #[tokio::test]
@@ -122,10 +122,10 @@ async fn metered_calls_end_when_their_fuel_does() {
     let little = rig.call(&code, "f", vec![Value::Signed(10)], limits).await.unwrap();
     let more = rig.call(&code, "f", vec![Value::Signed(20)], limits).await.unwrap();
     assert_eq!(ended(&little), "value Null");
-    assert!(more.receipt.fuel_consumed > little.receipt.fuel_consumed);
+    assert!(more.usage.fuel_consumed > little.usage.fuel_consumed);
     let most = rig.call(&code, "f", vec![Value::Signed(1_000_000)], limits).await.unwrap();
     assert_eq!(most.result.as_ref().unwrap_err().code, FailureCode::FuelExhausted);
-    assert_eq!(most.receipt.fuel_consumed, Some(1_000));
+    assert_eq!(most.usage.fuel_consumed, Some(1_000));
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! An engine over a temporary directory, fed with WAT.
 
 use pilum_artifact::{ArtifactConfig, ArtifactStore};
-use pilum_engine::{BindError, CallContext, Code, Compiler, Engine, EngineError, EngineSettings, Services};
+use pilum_call::{BindError, CallContext};
+use pilum_engine::{Code, Compiler, Engine, EngineError, EngineSettings, Services};
 use pilum_types::{
     ArtifactSource, CallLimits, FunctionName, Grants, Outcome, Output, Parameter, TaskId, TaskName, Value,
 };

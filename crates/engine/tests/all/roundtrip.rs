@@ -12,7 +12,8 @@ mod values;
 
 use crate::rig::{LIMITS, Rig, parameter};
 use component::{FUNCTION, PARAMETER};
-use pilum_engine::{BindError, CallContext, Code};
+use pilum_call::{BindError, CallContext};
+use pilum_engine::Code;
 use pilum_types::{
     Field, FunctionKind, FunctionName, FunctionSignature, Output, Parameter, TaskId, TaskName, Value,
     ValueType,

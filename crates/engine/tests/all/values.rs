@@ -138,7 +138,7 @@ async fn a_command_reads_json_and_answers_on_standard_output() {
         ),
     ];
     let call = rig.engine.bind(&code, &function, parameters).unwrap();
-    let context = pilum_engine::CallContext::new(
+    let context = pilum_call::CallContext::new(
         pilum_types::TaskName::parse("a-task").unwrap(),
         pilum_types::TaskId::parse("a-task").unwrap(),
         function,

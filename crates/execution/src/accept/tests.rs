@@ -1,7 +1,7 @@
 //! The asynchronous door under paused time.
 
 use crate::fake::{Rig, call, execution_id, parameter, sleep, spec, under};
-use crate::{Invocation, Mode, Refusal, Reply, Target};
+use crate::{Invocation, Mode, Reply, RequestError, Target};
 use pilum_types::{State, TenantId, Value};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn idle() -> Rig {
 
 async fn estimate(rig: &Rig, invocation: Invocation) -> Duration {
     match rig.invoke(later(invocation)).await.unwrap() {
-        Reply::Accepted { estimate, .. } => estimate,
+        Reply::Pending { estimate, .. } => estimate,
         Reply::Finished(execution) => panic!("{execution:?}"),
     }
 }
@@ -25,7 +25,7 @@ async fn estimate(rig: &Rig, invocation: Invocation) -> Duration {
 #[tokio::test(start_paused = true)]
 async fn an_accepted_call_is_pending_and_found_by_id() {
     let rig = idle();
-    let Ok(Reply::Accepted { execution, .. }) = rig.invoke(later(call("echo"))).await else { panic!() };
+    let Ok(Reply::Pending { execution, .. }) = rig.invoke(later(call("echo"))).await else { panic!() };
     assert_eq!((execution.state, execution.mode), (State::Pending, Mode::Async));
     let found = rig.get(&execution.id).await.unwrap();
     assert_eq!(format!("{found:?}"), format!("{execution:?}"), "what is kept is what was answered");
@@ -43,7 +43,7 @@ async fn a_full_queue_refuses_and_creates_nothing() {
     }
     let other = Invocation { target: Target::New(spec("other", "file:b")), ..call("echo") };
     let refused = rig.invoke(later(under("mine", other))).await;
-    assert!(matches!(refused, Err(Refusal::QueueFull { max_queue_size: 10, retry_after })
+    assert!(matches!(refused, Err(RequestError::QueueFull { max_queue_size: 10, retry_after })
         if retry_after >= Duration::from_secs(1)));
     assert!(rig.get(&execution_id("mine")).await.is_none());
     assert_eq!(rig.task_names(), ["t"]);
@@ -63,7 +63,7 @@ async fn a_repeat_is_accepted_once_and_another_request_is_not() {
         call("echo"),
     ] {
         let refused = rig.invoke(under("mine", other)).await;
-        assert!(matches!(refused, Err(Refusal::ExecutionExists { .. })), "{refused:?}");
+        assert!(matches!(refused, Err(RequestError::ExecutionExists { .. })), "{refused:?}");
     }
     let elsewhere = Invocation { tenant: TenantId::parse("b").unwrap(), ..call("echo") };
     rig.accept(under("mine", elsewhere)).await;
@@ -76,7 +76,7 @@ async fn an_id_in_the_ledger_is_not_an_asynchronous_calls() {
     let rig = idle();
     rig.finish(under("mine", call("echo"))).await;
     let refused = rig.invoke(later(under("mine", call("echo")))).await;
-    assert!(matches!(refused, Err(Refusal::ExecutionExists { .. })));
+    assert!(matches!(refused, Err(RequestError::ExecutionExists { .. })));
     assert_eq!(rig.executions.stats().await.unwrap().pending, 0);
 }
 
@@ -86,7 +86,7 @@ async fn a_finished_execution_is_given_back_with_its_result() {
     let id = rig.accept(under("mine", call("echo"))).await;
     rig.reaches(&id, State::Completed).await;
     let again = rig.invoke(later(under("mine", call("echo")))).await;
-    let Ok(Reply::Accepted { execution, estimate }) = again else { panic!("{again:?}") };
+    let Ok(Reply::Pending { execution, estimate }) = again else { panic!("{again:?}") };
     assert_eq!((execution.state, estimate), (State::Completed, Duration::ZERO));
     assert_eq!(rig.fake.runs(), 1);
 }
@@ -98,7 +98,7 @@ async fn a_thousand_racers_with_one_id_are_one_execution() {
     let mut ids = BTreeSet::new();
     for racer in racers {
         match racer.await.unwrap() {
-            Ok(Reply::Accepted { execution, .. }) => {
+            Ok(Reply::Pending { execution, .. }) => {
                 ids.insert((execution.id.clone(), execution.task_id.clone()))
             }
             other => panic!("{other:?}"),

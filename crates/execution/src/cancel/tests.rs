@@ -7,11 +7,11 @@ use futures::FutureExt as _;
 use pilum_types::FailureCode;
 use std::sync::atomic::Ordering::SeqCst;
 
-async fn cancel(rig: &Rig, id: &ExecutionId, force: bool) -> Cancelled {
+async fn cancel(rig: &Rig, id: &ExecutionId, force: bool) -> CancelResult {
     rig.executions.cancel(&TenantId::default(), id, "enough", force).await.unwrap()
 }
 
-async fn delete(rig: &Rig, id: &TaskId, force: bool, cleanup: bool) -> Deleted {
+async fn delete(rig: &Rig, id: &TaskId, force: bool, cleanup: bool) -> DeleteResult {
     rig.executions.delete_task(&TenantId::default(), id, force, cleanup).await.unwrap()
 }
 
@@ -25,15 +25,15 @@ async fn a_running_call_is_cancelled_only_by_force() {
     let running = rig.spawn(under("mine", call("gate")));
     rig.fake.entered(1).await;
     let id = execution_id("mine");
-    assert_eq!(cancel(&rig, &id, false).await, Cancelled::NeedsForce);
+    assert_eq!(cancel(&rig, &id, false).await, CancelResult::NeedsForce);
     assert_eq!(rig.fake.inside.load(SeqCst), 1);
-    assert_eq!(cancel(&rig, &id, true).await, Cancelled::Done);
+    assert_eq!(cancel(&rig, &id, true).await, CancelResult::Done);
     assert_eq!(rig.fake.inside.load(SeqCst), 0, "the guest is gone by the time of the answer");
     let Ok(Reply::Finished(execution)) = running.await.unwrap() else { panic!("no end") };
     let failure = execution.failure().unwrap();
     assert_eq!((execution.state, failure.code), (State::Cancelled, FailureCode::Cancelled));
     assert_eq!(failure.message, "enough");
-    assert_eq!(cancel(&rig, &id, true).await, Cancelled::AlreadyEnded(State::Cancelled));
+    assert_eq!(cancel(&rig, &id, true).await, CancelResult::AlreadyEnded(State::Cancelled));
     rig.assert_idle();
 }
 
@@ -43,22 +43,22 @@ async fn an_accepted_call_is_cancelled_in_every_state() {
     let running = rig.accept(call("gate")).await;
     rig.fake.entered(1).await;
     let pending = rig.accept(call("echo")).await;
-    assert_eq!(cancel(&rig, &pending, false).await, Cancelled::Done);
+    assert_eq!(cancel(&rig, &pending, false).await, CancelResult::Done);
     let execution = rig.get(&pending).await.unwrap();
     assert_eq!(
         (execution.state, execution.failure().unwrap().message.as_str()),
         (State::Cancelled, "enough")
     );
-    assert_eq!(cancel(&rig, &pending, true).await, Cancelled::AlreadyEnded(State::Cancelled));
+    assert_eq!(cancel(&rig, &pending, true).await, CancelResult::AlreadyEnded(State::Cancelled));
 
-    assert_eq!(cancel(&rig, &running, false).await, Cancelled::NeedsForce);
-    assert_eq!(cancel(&rig, &running, true).await, Cancelled::Done);
+    assert_eq!(cancel(&rig, &running, false).await, CancelResult::NeedsForce);
+    assert_eq!(cancel(&rig, &running, true).await, CancelResult::Done);
     assert_eq!(rig.get(&running).await.unwrap().state, State::Cancelled);
-    assert_eq!(cancel(&rig, &running, false).await, Cancelled::AlreadyEnded(State::Cancelled));
+    assert_eq!(cancel(&rig, &running, false).await, CancelResult::AlreadyEnded(State::Cancelled));
 
     let done = rig.accept(call("echo")).await;
     rig.reaches(&done, State::Completed).await;
-    assert_eq!(cancel(&rig, &done, true).await, Cancelled::AlreadyEnded(State::Completed));
+    assert_eq!(cancel(&rig, &done, true).await, CancelResult::AlreadyEnded(State::Completed));
     assert_eq!(rig.executions.stats().await.unwrap().cancelled, 2);
     assert_eq!(rig.executions.calls_by_function(&TenantId::default(), 1), [("echo".to_owned(), 2)]);
     rig.assert_idle();
@@ -73,7 +73,7 @@ async fn nobody_cancels_what_is_not_theirs() {
     let stranger = TenantId::parse("b").unwrap();
     for id in [&accepted, &execution_id("mine"), &execution_id("none")] {
         let cancelled = rig.executions.cancel(&stranger, id, "", true).await.unwrap();
-        assert_eq!(cancelled, Cancelled::Unknown);
+        assert_eq!(cancelled, CancelResult::Unknown);
     }
     rig.fake.open(2);
     called.await.unwrap().unwrap();
@@ -86,7 +86,7 @@ async fn a_cancellation_between_attempts_ends_it() {
     rig.fake.failures.store(9, SeqCst);
     let id = rig.accept(call("flaky")).await;
     rig.fake.entered(1).await;
-    assert_eq!(cancel(&rig, &id, true).await, Cancelled::Done);
+    assert_eq!(cancel(&rig, &id, true).await, CancelResult::Done);
     let runs = rig.fake.runs();
     tokio::time::sleep(Duration::from_secs(100)).await;
     assert_eq!(rig.fake.runs(), runs, "nothing runs after that");
@@ -105,11 +105,11 @@ async fn a_cancellation_at_any_moment_is_answered_truly() {
         let cancelled = cancel(&rig, &id, true).await;
         let state = rig.get(&id).await.unwrap().state;
         match cancelled {
-            Cancelled::Done => assert_eq!(state, State::Cancelled),
-            Cancelled::AlreadyEnded(ended) => {
+            CancelResult::Done => assert_eq!(state, State::Cancelled),
+            CancelResult::AlreadyEnded(ended) => {
                 assert_eq!((state, ended), (State::Completed, State::Completed));
             }
-            Cancelled::NeedsForce | Cancelled::Unknown => panic!("{cancelled:?} in {state}"),
+            CancelResult::NeedsForce | CancelResult::Unknown => panic!("{cancelled:?} in {state}"),
         }
     }
 }
@@ -121,7 +121,7 @@ async fn what_does_not_stop_is_not_called_stopped() {
     // Polled once and never again: it cannot hear the cancellation.
     assert!(stuck.as_mut().now_or_never().is_none());
     let refused = rig.executions.cancel(&TenantId::default(), &execution_id("mine"), "", true).await;
-    assert!(matches!(refused, Err(Refusal::Internal(_))), "{refused:?}");
+    assert!(matches!(refused, Err(RequestError::Internal(_))), "{refused:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,20 +132,20 @@ async fn a_busy_task_is_deleted_only_by_force() {
     rig.fake.entered(2).await;
     let pending = rig.accept(call("echo")).await;
     let task = task_id(&rig);
-    assert_eq!(delete(&rig, &task, false, true).await, Deleted::Busy { active: 3 });
+    assert_eq!(delete(&rig, &task, false, true).await, DeleteResult::Busy { active: 3 });
     assert_eq!(rig.task_names(), ["t"]);
 
-    assert_eq!(delete(&rig, &task, true, false).await, Deleted::Done { cleaned_executions: 0 });
+    assert_eq!(delete(&rig, &task, true, false).await, DeleteResult::Done { cleaned_executions: 0 });
     for id in [&running, &pending, &execution_id("mine")] {
         let execution = rig.get(id).await.unwrap();
         assert_eq!(execution.failure().unwrap().message, "the task was deleted");
         assert_eq!(execution.state, State::Cancelled);
     }
     called.await.unwrap().unwrap();
-    assert_eq!(delete(&rig, &task, true, false).await, Deleted::Unknown);
+    assert_eq!(delete(&rig, &task, true, false).await, DeleteResult::Unknown);
     assert!(rig.executions.task(&TenantId::default(), &task).is_none());
     let gone = Invocation { target: crate::Target::Existing { id: task, otherwise: None }, ..call("echo") };
-    assert!(matches!(rig.invoke(gone).await, Err(Refusal::TaskNotFound { .. })));
+    assert!(matches!(rig.invoke(gone).await, Err(RequestError::TaskNotFound { .. })));
     rig.assert_idle();
 }
 
@@ -157,10 +157,10 @@ async fn a_deletion_forgets_executions_if_asked() {
     rig.reaches(&accepted, State::Completed).await;
     let stranger =
         rig.executions.delete_task(&TenantId::parse("b").unwrap(), &called.task_id, true, true).await;
-    assert_eq!(stranger.unwrap(), Deleted::Unknown);
+    assert_eq!(stranger.unwrap(), DeleteResult::Unknown);
     let running = rig.spawn(call("gate"));
     rig.fake.entered(3).await;
-    assert_eq!(delete(&rig, &called.task_id, true, true).await, Deleted::Done { cleaned_executions: 3 });
+    assert_eq!(delete(&rig, &called.task_id, true, true).await, DeleteResult::Done { cleaned_executions: 3 });
     assert!(rig.get(&called.id).await.is_none());
     assert!(rig.get(&accepted).await.is_none());
     running.await.unwrap().unwrap();
@@ -181,7 +181,7 @@ async fn a_call_admitted_while_its_task_is_deleted_does_not_run() {
     delete(&rig, &task_id(&rig), true, false).await;
     blocker.await.unwrap().unwrap();
     let refused = waiting.await.unwrap();
-    assert!(matches!(refused, Err(Refusal::TaskNotFound { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(RequestError::TaskNotFound { .. })), "{refused:?}");
     assert_eq!(rig.fake.runs(), 1);
     rig.assert_idle();
 }
@@ -197,8 +197,8 @@ async fn more_executions_than_a_page_are_cancelled() {
         rig.accept(Invocation { mode: Mode::Async, ..call("echo") }).await;
     }
     let task = task_id(&rig);
-    assert_eq!(delete(&rig, &task, false, false).await, Deleted::Busy { active: many });
-    assert_eq!(delete(&rig, &task, true, true).await, Deleted::Done { cleaned_executions: many });
+    assert_eq!(delete(&rig, &task, false, false).await, DeleteResult::Busy { active: many });
+    assert_eq!(delete(&rig, &task, true, true).await, DeleteResult::Done { cleaned_executions: many });
     assert_eq!(rig.executions.stats().await.unwrap().pending, 0);
 }
 
@@ -221,19 +221,19 @@ async fn a_hundred_thousand_cancellations_lose_no_slot() {
         if round % 2 == 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(cancel(&rig, &running, true).await, Cancelled::Done);
+        assert_eq!(cancel(&rig, &running, true).await, CancelResult::Done);
         // One that waits for a retry, or is about to.
         rig.fake.failures.store(9, SeqCst);
         let retried = rig.accept(call("flaky")).await;
         for _ in 0..round % 5 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(cancel(&rig, &retried, true).await, Cancelled::Done);
+        assert_eq!(cancel(&rig, &retried, true).await, CancelResult::Done);
         // One that is put off.
         let not_before = Some(rig.executions.core.clock.now() + Duration::from_secs(60));
         let schedule = crate::Schedule { not_before, ..crate::Schedule::default() };
         let pending = rig.accept(Invocation { schedule, ..call("echo") }).await;
-        assert_eq!(cancel(&rig, &pending, false).await, Cancelled::Done);
+        assert_eq!(cancel(&rig, &pending, false).await, CancelResult::Done);
     }
     while rig.executions.core.held.count() > 0 {
         tokio::task::yield_now().await;

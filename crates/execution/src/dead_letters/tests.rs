@@ -1,7 +1,7 @@
 //! Dead letters under paused time.
 
 use crate::fake::{Rig, call, execution_id};
-use crate::{Invocation, ListQuery, Refusal};
+use crate::{Invocation, ListQuery, RequestError};
 use pilum_types::{ExecutionId, State, TenantId};
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -52,6 +52,6 @@ async fn what_cannot_be_accepted_stays_dead() {
     let task = rig.get(&id).await.unwrap().task_id.clone();
     rig.executions.delete_task(&tenant, &task, false, false).await.unwrap();
     let refused = rig.executions.redrive(&tenant, &id).await;
-    assert!(matches!(refused, Err(Refusal::TaskNotFound { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(RequestError::TaskNotFound { .. })), "{refused:?}");
     assert_eq!(dead(&rig).await, [id]);
 }

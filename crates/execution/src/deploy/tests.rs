@@ -33,7 +33,7 @@ async fn a_rollback_returns_to_the_one_before_and_keeps_both() {
     let rig = Rig::new();
     let id = rig.executions.deploy(&tenant(), spec("a", "file:one")).await.unwrap().task.id.clone();
     let refused = rig.executions.rollback(&tenant(), &id, None).await.unwrap_err();
-    assert!(matches!(refused, Refusal::RevisionNotFound { number: None, .. }), "{refused:?}");
+    assert!(matches!(refused, RequestError::RevisionNotFound { number: None, .. }), "{refused:?}");
     rig.executions.deploy(&tenant(), spec("a", "file:two")).await.unwrap();
     let back = rig.executions.rollback(&tenant(), &id, None).await.unwrap();
     assert_eq!((numbers(&back.task), back.task.digest), ((1, vec![2]), digest("file:one")));

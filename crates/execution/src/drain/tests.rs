@@ -1,7 +1,7 @@
 //! Shutdown under paused time.
 
 use crate::fake::{Rig, call, execution_id, sleep, spawn, under};
-use crate::{Invocation, Mode, Refusal, Reply, Store as _};
+use crate::{Invocation, Mode, Reply, RequestError, Store as _};
 use futures::FutureExt as _;
 use pilum_types::{FailureCode, State};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ fn drain(rig: &Rig, bound: Duration) -> tokio::task::JoinHandle<Duration> {
 async fn assert_refused(rig: &Rig) {
     for mode in [Mode::Sync, Mode::Async] {
         let refused = rig.invoke(Invocation { mode, ..call("echo") }).await;
-        assert!(matches!(refused, Err(Refusal::Draining)), "{refused:?}");
+        assert!(matches!(refused, Err(RequestError::Draining)), "{refused:?}");
     }
 }
 
@@ -90,7 +90,7 @@ async fn a_call_that_waits_for_a_slot_is_refused() {
         tokio::task::yield_now().await;
     }
     assert_eq!(drain(&rig, 10 * SECOND).await.unwrap(), SECOND);
-    assert!(matches!(waiting.await.unwrap(), Err(Refusal::Draining)));
+    assert!(matches!(waiting.await.unwrap(), Err(RequestError::Draining)));
     assert!(running.await.unwrap().is_ok());
     rig.assert_idle();
 }
@@ -105,8 +105,8 @@ async fn a_call_that_is_being_prepared_is_refused() {
         tokio::task::yield_now().await;
     }
     drain(&rig, 10 * SECOND).await.unwrap();
-    assert!(matches!(here.await.unwrap(), Err(Refusal::Draining)));
-    assert!(matches!(there.await.unwrap(), Err(Refusal::Draining)));
+    assert!(matches!(here.await.unwrap(), Err(RequestError::Draining)));
+    assert!(matches!(there.await.unwrap(), Err(RequestError::Draining)));
     assert!(rig.task_names().is_empty());
 }
 

@@ -2,7 +2,7 @@
 //! against what may become of an execution.
 
 use crate::fake::{Rig, call, parameter, sleep};
-use crate::{Cancelled, Invocation, Schedule};
+use crate::{CancelResult, Invocation, Schedule};
 use pilum_types::{ExecutionId, Priority, RetryClass, State, Value};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -94,7 +94,7 @@ async fn act(rig: &Rig, model: &mut Model, act: &Act) {
         Act::Submit { .. } => {
             let invocation = invocation(rig, act).expect("it is one");
             let before = rig.executions.core.clock.now();
-            if let Ok(crate::Reply::Accepted { execution, .. }) =
+            if let Ok(crate::Reply::Pending { execution, .. }) =
                 rig.invoke(Invocation { mode: crate::Mode::Async, ..invocation }).await
             {
                 assert!(execution.accepted_at >= before);
@@ -106,10 +106,10 @@ async fn act(rig: &Rig, model: &mut Model, act: &Act) {
             let cancelled = rig.executions.cancel(&Default::default(), &id, "", *force).await.unwrap();
             let now = rig.get(&id).await.unwrap().state;
             match cancelled {
-                Cancelled::Done => assert_eq!(now, State::Cancelled),
-                Cancelled::AlreadyEnded(state) => assert_eq!(now, state),
-                Cancelled::NeedsForce => assert!(!force),
-                Cancelled::Unknown => panic!("{id} is unknown"),
+                CancelResult::Done => assert_eq!(now, State::Cancelled),
+                CancelResult::AlreadyEnded(state) => assert_eq!(now, state),
+                CancelResult::NeedsForce => assert!(!force),
+                CancelResult::Unknown => panic!("{id} is unknown"),
             }
         }
         Act::Redrive { which } => {

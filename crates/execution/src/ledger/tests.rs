@@ -3,7 +3,7 @@
 use super::*;
 use crate::Mode;
 use crate::core::failed;
-use pilum_types::{Failure, FailureCode, FunctionName, Outcome, Output, Receipt, State};
+use pilum_types::{Failure, FailureCode, FunctionName, Outcome, Output, State, Usage};
 use std::time::{Duration, UNIX_EPOCH};
 
 fn at(seconds: u64) -> SystemTime {
@@ -32,12 +32,7 @@ fn end(ledger: &Ledger, id: &str, when: u64, bytes: usize) {
 }
 
 fn done() -> Outcome {
-    Outcome {
-        result: Ok(Output::Raw(Vec::new())),
-        receipt: Receipt::default(),
-        log: Vec::new(),
-        instance: None,
-    }
+    Outcome { result: Ok(Output::Raw(Vec::new())), usage: Usage::default(), log: Vec::new(), instance: None }
 }
 
 fn place_of(shard: &Shard) -> usize {

@@ -77,11 +77,11 @@ fn other_code_under_a_taken_name_or_id_is_refused() {
     let registry = Registry::<()>::new(9);
     register(&registry, "a");
     let other = registry.reserve(task("a", "file:b"));
-    assert!(matches!(other, Err(Refusal::NameTaken { existing, offered, .. })
+    assert!(matches!(other, Err(RequestError::NameTaken { existing, offered, .. })
         if existing == digest("file:a") && offered == digest("file:b")));
     let same_id = Task { id: task("a", "file:a").id, ..task("z", "file:b") };
     assert!(
-        matches!(registry.reserve(same_id), Err(Refusal::NameTaken { name, .. }) if name.as_str() == "a")
+        matches!(registry.reserve(same_id), Err(RequestError::NameTaken { name, .. }) if name.as_str() == "a")
     );
     assert_eq!(registry.len(), 1);
 }
@@ -91,8 +91,9 @@ fn each_tenant_has_so_many_tasks_and_no_more() {
     let registry = Registry::<()>::new(2);
     register(&registry, "a");
     let b = register(&registry, "b");
-    let full =
-        |name: &str| matches!(registry.reserve(task(name, "file:a")), Err(Refusal::TooManyTasks { max: 2 }));
+    let full = |name: &str| {
+        matches!(registry.reserve(task(name, "file:a")), Err(RequestError::TooManyTasks { max: 2 }))
+    };
     assert!(full("c"));
     assert!(!full("a"), "one that exists is no further one");
     let elsewhere = Task { tenant: TenantId::parse("b").unwrap(), ..task("c", "file:a") };

@@ -1,7 +1,7 @@
 //! Which task a call gets, and when one is registered.
 
 use crate::fake::{Rig, call, digest, execution_id, parameter, spec, under};
-use crate::{BindError, Invocation, Mode, PrepareError, Refusal, Target};
+use crate::{BindError, Invocation, Mode, PrepareError, RequestError, Target};
 use pilum_types::{Parameter, State, TaskId, TenantId, Value};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -48,7 +48,7 @@ async fn a_taken_name_means_the_task_if_the_code_is_the_same() {
     for other in [new("a", "file:b"), checked("a", "file:b")] {
         let refused = rig.invoke(other).await;
         assert!(
-            matches!(&refused, Err(Refusal::NameTaken { existing, offered, .. })
+            matches!(&refused, Err(RequestError::NameTaken { existing, offered, .. })
             if *existing == digest("file:a") && *offered == digest("file:b")),
             "{refused:?}"
         );
@@ -71,7 +71,7 @@ async fn an_unknown_id_is_refused_or_registered_as_asked() {
     let rig = Rig::new();
     let id = TaskId::parse("my-task").unwrap();
     let refused = rig.invoke(existing(&id)).await;
-    assert!(matches!(refused, Err(Refusal::TaskNotFound { id }) if id == "my-task"));
+    assert!(matches!(refused, Err(RequestError::TaskNotFound { id }) if id == "my-task"));
     let create = on(Target::Existing { id: id.clone(), otherwise: Some(spec("a", "file:a")) });
     assert_eq!(rig.finish(create.clone()).await.task_id, id);
     assert_eq!(rig.finish(existing(&id)).await.task_id, id);
@@ -81,7 +81,7 @@ async fn an_unknown_id_is_refused_or_registered_as_asked() {
     assert_eq!(rig.task_names(), ["a"]);
     // Another tenant's id is unknown.
     let elsewhere = Invocation { tenant: TenantId::parse("b").unwrap(), ..existing(&id) };
-    assert!(matches!(rig.invoke(elsewhere).await, Err(Refusal::TaskNotFound { .. })));
+    assert!(matches!(rig.invoke(elsewhere).await, Err(RequestError::TaskNotFound { .. })));
     assert!(rig.executions.task(&TenantId::parse("b").unwrap(), &id).is_none());
 }
 
@@ -91,13 +91,13 @@ async fn what_cannot_be_called_registers_nothing() {
     let bad = Parameter { name: "bad".into(), ..parameter(Value::Null) };
     for mode in [Mode::Sync, Mode::Async] {
         let missing = rig.invoke(Invocation { mode, ..call("missing") }).await;
-        assert!(matches!(missing, Err(Refusal::Bind(BindError::FunctionNotFound { .. }))));
+        assert!(matches!(missing, Err(RequestError::Bind(BindError::FunctionNotFound { .. }))));
         let unfit = rig.invoke(Invocation { mode, parameters: vec![bad.clone()], ..call("echo") }).await;
-        assert!(matches!(unfit, Err(Refusal::Bind(BindError::Parameter { .. }))));
+        assert!(matches!(unfit, Err(RequestError::Bind(BindError::Parameter { .. }))));
     }
     rig.fake.unavailable.store(true, SeqCst);
     let unavailable = rig.invoke(call("echo")).await;
-    assert!(matches!(unavailable, Err(Refusal::Prepare(PrepareError::Unavailable(_)))));
+    assert!(matches!(unavailable, Err(RequestError::Prepare(PrepareError::Unavailable(_)))));
     assert!(rig.task_names().is_empty());
     assert_eq!(rig.executions.stats().await.unwrap().refused, 5);
 }
@@ -113,7 +113,7 @@ async fn racers_for_one_name_register_one_task() {
     for racer in racers {
         match racer.await.unwrap() {
             Ok(crate::Reply::Finished(execution)) => drop(ids.insert(execution.task_id.clone())),
-            Err(Refusal::NameTaken { .. }) => refused += 1,
+            Err(RequestError::NameTaken { .. }) => refused += 1,
             other => panic!("{other:?}"),
         }
     }
@@ -129,7 +129,7 @@ async fn a_tenant_has_only_so_many_tasks() {
     }
     for mode in [Mode::Sync, Mode::Async] {
         let refused = rig.invoke(Invocation { mode, ..under("mine", new("d", "file:a")) }).await;
-        assert!(matches!(refused, Err(Refusal::TooManyTasks { max: 3 })));
+        assert!(matches!(refused, Err(RequestError::TooManyTasks { max: 3 })));
     }
     assert!(rig.get(&execution_id("mine")).await.is_none());
     rig.assert_idle();

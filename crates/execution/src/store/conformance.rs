@@ -8,7 +8,7 @@ use super::{
 use crate::{Execution, Schedule, Submission};
 use pilum_types::{
     ExecutionId, Failure, FailureCode, FunctionName, LogLine, LogStream, Outcome, Output, Parameter,
-    Priority, Receipt, State, TaskId, TenantId, Value,
+    Priority, State, TaskId, TenantId, Usage, Value,
 };
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -84,7 +84,7 @@ fn submission(id: &str) -> Submission {
 fn outcome(result: Result<Output, Failure>) -> Arc<Outcome> {
     Arc::new(Outcome {
         result,
-        receipt: Receipt { attempt: 1, fuel_consumed: Some(7), ..Receipt::default() },
+        usage: Usage { attempt: 1, fuel_consumed: Some(7), ..Usage::default() },
         log: vec![LogLine { stream: LogStream::Stderr, text: "said".into() }],
         instance: Some(pilum_types::InstanceId::from_parts(1, 2)),
     })

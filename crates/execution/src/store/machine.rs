@@ -3,8 +3,8 @@
 use super::board::{Board, Holder};
 use super::record::Record;
 use super::{
-    Accepted, Admission, AttemptEnd, Callback, CancelFound, Claimed, Depth, DueCallbacks, Expiry, Fence,
-    StoreError,
+    Accepted, Admission, AttemptEnd, Callback, CancelFound, Claimed, DueCallbacks, Expiry, Fence, StoreError,
+    StoreStats,
 };
 use crate::{Execution, Submission};
 use pilum_types::{ExecutionId, Outcome, TaskId, TenantId};
@@ -291,16 +291,16 @@ impl Machine {
         Ok(self.count_gone(gone))
     }
 
-    pub(crate) fn depth(&self, rows: &impl Rows) -> Depth {
+    pub(crate) fn depth(&self, rows: &impl Rows) -> StoreStats {
         let (bytes, max_bytes) = rows.bytes();
-        Depth {
+        StoreStats {
             pending: self.board.queue.len(),
             running: self.board.running(),
             dead_letters: self.dead_letters,
             callbacks: self.callbacks_left(),
             bytes,
             max_bytes,
-            ..Depth::default()
+            ..StoreStats::default()
         }
     }
 

@@ -5,8 +5,8 @@ mod rows;
 
 use super::machine::Machine;
 use super::{
-    Accepted, Admission, AttemptEnd, CancelFound, Claimed, Depth, DueCallbacks, Expiry, Fence, ListQuery,
-    Store, StoreError,
+    Accepted, Admission, AttemptEnd, CancelFound, Claimed, DueCallbacks, Expiry, Fence, ListQuery, Store,
+    StoreError, StoreStats,
 };
 use crate::lock::lock;
 use crate::{Execution, Submission, Summary, Task};
@@ -157,7 +157,7 @@ impl Store for MemoryStore {
         self.with(|machine, rows| machine.forget_task(rows, tenant, task_id, batch))
     }
 
-    async fn depth(&self) -> Result<Depth, StoreError> {
+    async fn depth(&self) -> Result<StoreStats, StoreError> {
         Ok(self.with(|machine, rows| machine.depth(rows)))
     }
 }

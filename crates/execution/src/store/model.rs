@@ -4,7 +4,7 @@ use super::record::ID_KEPT;
 use super::{Admission, Expiry, Lease, ListQuery, Store, StoreError};
 use crate::{Schedule, Submission};
 use pilum_types::{
-    Event, ExecutionId, Failure, FailureCode, FunctionName, Outcome, Output, Receipt, State, TaskId, TenantId,
+    Event, ExecutionId, Failure, FailureCode, FunctionName, Outcome, Output, State, TaskId, TenantId, Usage,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ pub(crate) fn submission(id: &str) -> Submission {
 }
 
 fn outcome(result: Result<Output, Failure>) -> Arc<Outcome> {
-    Arc::new(Outcome { result, receipt: Receipt::default(), log: Vec::new(), instance: None })
+    Arc::new(Outcome { result, usage: Usage::default(), log: Vec::new(), instance: None })
 }
 
 /// What is done to the store, to one of a few executions each.

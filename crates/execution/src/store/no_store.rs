@@ -2,8 +2,8 @@
 //! without one. It takes in tasks, as every store does.
 
 use super::{
-    Accepted, Admission, AttemptEnd, CancelFound, Claimed, Depth, DueCallbacks, Expiry, Fence, ListQuery,
-    Store, StoreError,
+    Accepted, Admission, AttemptEnd, CancelFound, Claimed, DueCallbacks, Expiry, Fence, ListQuery, Store,
+    StoreError, StoreStats,
 };
 use crate::{Execution, Submission, Summary, Task};
 use pilum_types::{ExecutionId, Outcome, TaskId, TenantId};
@@ -79,7 +79,7 @@ impl Store for NoStore {
     async fn forget_task(&self, _: &TenantId, _: &TaskId, _: usize) -> Answer<usize> {
         unreachable!("forget_task")
     }
-    async fn depth(&self) -> Answer<Depth> {
+    async fn depth(&self) -> Answer<StoreStats> {
         unreachable!("depth")
     }
 }

@@ -16,8 +16,8 @@ mod writer;
 use super::machine::Machine;
 use super::record::Record;
 use super::{
-    Accepted, Admission, AttemptEnd, CancelFound, Claimed, Depth, DueCallbacks, Expiry, Fence, ListQuery,
-    Store, StoreError,
+    Accepted, Admission, AttemptEnd, CancelFound, Claimed, DueCallbacks, Expiry, Fence, ListQuery, Store,
+    StoreError, StoreStats,
 };
 use crate::lock::lock;
 use crate::{Clock, Execution, Submission, Summary, Task};
@@ -432,10 +432,10 @@ impl Store for SqliteStore {
         self.write(move |machine, rows| machine.forget_task(rows, &tenant, &task_id, batch)).await
     }
 
-    async fn depth(&self) -> Result<Depth, StoreError> {
+    async fn depth(&self) -> Result<StoreStats, StoreError> {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let machine = lock(&self.shared.machine);
-        Ok(Depth {
+        Ok(StoreStats {
             pending: machine.board.queue.len(),
             running: machine.board.running(),
             dead_letters: machine.dead_letters,

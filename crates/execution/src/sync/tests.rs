@@ -2,7 +2,7 @@
 
 use crate::fake::{Rig, call, execution_id, parameter, settings, sleep, spawn, under};
 use crate::store::no_store::NoStore;
-use crate::{Invocation, Mode, Refusal, Reply};
+use crate::{Invocation, Mode, Reply, RequestError};
 use futures::FutureExt as _;
 use pilum_types::{FailureCode, Output, State, TenantId, Value};
 use std::pin::pin;
@@ -20,7 +20,7 @@ async fn a_call_ends_in_its_callers_hands_without_the_store() {
     let execution = rig.finish(input).await;
     let outcome = execution.outcome.as_ref().unwrap();
     assert_eq!(outcome.result, Ok(Output::Typed(Value::Signed(7))));
-    assert_eq!(outcome.receipt.attempt, 1);
+    assert_eq!(outcome.usage.attempt, 1);
     assert_eq!((execution.state, execution.mode), (State::Completed, Mode::Sync));
     assert_eq!(execution.attempts.len(), 1);
     let found = rig.get(&execution.id).await.unwrap();
@@ -81,7 +81,7 @@ async fn without_a_slot_a_call_waits_and_then_is_refused_and_creates_nothing() {
     let began = Instant::now();
     let other = crate::Target::New(crate::fake::spec("other", "file:b"));
     let refused = rig.invoke(under("mine", Invocation { target: other, ..call("echo") })).await;
-    assert!(matches!(refused, Err(Refusal::NoSlot { slots: 1, retry_after }) if retry_after >= SECOND));
+    assert!(matches!(refused, Err(RequestError::NoSlot { slots: 1, retry_after }) if retry_after >= SECOND));
     assert_eq!(began.elapsed(), settings().sync.slot_wait);
     assert_eq!(rig.task_names(), ["t"]);
     assert!(rig.get(&execution_id("mine")).await.is_none());
@@ -96,7 +96,7 @@ async fn the_receipt_tells_how_long_the_call_waited_for_its_slot() {
     let first = rig.spawn(sleep(700));
     rig.fake.entered(1).await;
     let second = rig.finish(call("echo")).await;
-    assert_eq!(second.outcome.as_ref().unwrap().receipt.queue_wait, Duration::from_millis(700));
+    assert_eq!(second.outcome.as_ref().unwrap().usage.queue_wait, Duration::from_millis(700));
     first.await.unwrap().unwrap();
 }
 
@@ -163,7 +163,7 @@ async fn a_panic_in_the_host_is_that_calls_failure_alone() {
     assert!(!execution.failure().unwrap().message.contains("bug"), "internal text stays inside");
     assert_eq!(rig.finish(call("echo")).await.state, State::Completed);
     let refused = rig.invoke(call("bind-panic")).await;
-    assert!(matches!(refused, Err(Refusal::Internal(_))), "and one before the run refuses the call");
+    assert!(matches!(refused, Err(RequestError::Internal(_))), "and one before the run refuses the call");
     rig.assert_idle();
 }
 
@@ -177,7 +177,7 @@ async fn failures_are_tried_again_only_where_that_is_enabled_and_may_help() {
         assert_eq!(execution.state, state, "{function} {enabled}");
         let numbers: Vec<u32> = execution.attempts.iter().map(|a| a.number).collect();
         assert_eq!(numbers, (1..=attempts as u32).collect::<Vec<_>>());
-        assert_eq!(execution.outcome.as_ref().unwrap().receipt.attempt, attempts as u32);
+        assert_eq!(execution.outcome.as_ref().unwrap().usage.attempt, attempts as u32);
         rig.assert_idle();
     };
     check(false, "flaky", 1, 1, State::Failed).await;
@@ -211,7 +211,7 @@ async fn a_call_is_cancelled_between_attempts_too() {
     let tenant = TenantId::default();
     let cancelled = rig.executions.cancel(&tenant, &execution_id("mine"), "enough", true).await.unwrap();
     let Ok(Reply::Finished(execution)) = running.await.unwrap() else { panic!("no end") };
-    assert_eq!(cancelled, crate::Cancelled::Done);
+    assert_eq!(cancelled, crate::CancelResult::Done);
     assert_eq!((execution.state, execution.attempts.len()), (State::Cancelled, 1));
     assert_eq!(execution.failure().unwrap().message, "enough");
     rig.assert_idle();
@@ -243,7 +243,7 @@ async fn another_request_under_the_same_id_is_refused() {
     ];
     for other in others {
         let refused = rig.invoke(under("mine", other.clone())).await;
-        assert!(matches!(refused, Err(Refusal::ExecutionExists { .. })), "{other:?}: {refused:?}");
+        assert!(matches!(refused, Err(RequestError::ExecutionExists { .. })), "{other:?}: {refused:?}");
     }
     let elsewhere = Invocation { tenant: TenantId::parse("b").unwrap(), ..call("echo") };
     rig.finish(under("mine", elsewhere)).await;
@@ -256,7 +256,7 @@ async fn a_made_id_is_nobody_elses_to_use() {
     let rig = Rig::new();
     let first = rig.finish(call("echo")).await;
     let refused = rig.invoke(under(first.id.as_str(), call("echo"))).await;
-    assert!(matches!(refused, Err(Refusal::ExecutionExists { .. })));
+    assert!(matches!(refused, Err(RequestError::ExecutionExists { .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -264,7 +264,7 @@ async fn an_id_in_the_store_is_not_a_synchronous_calls() {
     let rig = Rig::new();
     rig.accept(under("mine", call("echo"))).await;
     let refused = rig.invoke(under("mine", call("echo"))).await;
-    assert!(matches!(refused, Err(Refusal::ExecutionExists { .. })));
+    assert!(matches!(refused, Err(RequestError::ExecutionExists { .. })));
     rig.reaches(&execution_id("mine"), State::Completed).await;
     rig.assert_idle();
 }
@@ -313,7 +313,7 @@ async fn a_repeat_does_not_wait_for_ever() {
     let mut first = pin!(rig.invoke(under("mine", call("gate"))));
     assert!(first.as_mut().now_or_never().is_none());
     let repeat = rig.invoke(under("mine", call("gate"))).await;
-    let Ok(Reply::Accepted { execution, .. }) = repeat else { panic!("{repeat:?}") };
+    let Ok(Reply::Pending { execution, .. }) = repeat else { panic!("{repeat:?}") };
     assert_eq!(execution.state, State::Running);
     assert!(matches!(first.await, Ok(Reply::Finished(_))));
 }

@@ -69,9 +69,9 @@ async fn a_slow_watcher_misses_lines_and_no_end() {
     let id = rig.accept(call("gate")).await;
     rig.fake.entered(1).await;
     let mut watch = watch(&rig, &id).await;
-    let tap = LineTap::new(&rig.executions.core.watchers, &TenantId::default(), &id);
+    let log_sink = rig.executions.core.watchers.log_sink(&TenantId::default(), &id);
     for number in 0..2 * BUFFERED_MAX {
-        tap.line(&LogLine { stream: LogStream::Stdout, text: number.to_string() });
+        log_sink.line(&LogLine { stream: LogStream::Stdout, text: number.to_string() });
     }
     rig.fake.open(1);
     rig.reaches(&id, State::Completed).await;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fake::{Rig, call, execution_id, parameter, sleep, under};
-use crate::{Admission, Cancelled, Invocation, Schedule};
+use crate::{Admission, CancelResult, Invocation, Schedule};
 use pilum_types::{Output, State, TenantId, Value};
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -14,7 +14,7 @@ async fn an_accepted_call_is_run_and_its_end_recorded() {
     let execution = rig.reaches(&id, State::Completed).await;
     let outcome = execution.outcome.as_ref().unwrap();
     assert_eq!(outcome.result, Ok(Output::Typed(Value::Signed(7))));
-    assert_eq!((outcome.receipt.attempt, execution.attempts.len()), (1, 1));
+    assert_eq!((outcome.usage.attempt, execution.attempts.len()), (1, 1));
     assert!(execution.attempts[0].took.is_some() && execution.completed_at.is_some());
     let view = rig.executions.task(&TenantId::default(), &execution.task_id).unwrap();
     assert_eq!((view.execution_count, view.last_state), (1, Some(State::Completed)));
@@ -35,7 +35,7 @@ async fn as_many_run_at_once_as_may_and_in_the_order_they_came() {
     let mut waits = Vec::new();
     for id in &ids {
         let execution = rig.reaches(id, State::Completed).await;
-        waits.push(execution.outcome.as_ref().unwrap().receipt.queue_wait.as_secs());
+        waits.push(execution.outcome.as_ref().unwrap().usage.queue_wait.as_secs());
     }
     assert_eq!(waits, [0, 0, 1, 1, 2, 2]);
     assert_eq!(rig.fake.inside_max.load(SeqCst), 2);
@@ -51,7 +51,7 @@ async fn failures_are_tried_again_where_that_may_help() {
         let id = rig.accept(Invocation { max_retries: Some(max_retries), ..call(function) }).await;
         let execution = rig.reaches(&id, state).await;
         assert_eq!(execution.attempts.len(), attempts, "{function}");
-        assert_eq!(execution.outcome.as_ref().unwrap().receipt.attempt as usize, attempts);
+        assert_eq!(execution.outcome.as_ref().unwrap().usage.attempt as usize, attempts);
         let failed = execution.attempts.iter().filter(|attempt| attempt.failure.is_some()).count();
         assert_eq!(failed, attempts - usize::from(state == State::Completed), "every failure is listed");
         rig.assert_idle();
@@ -231,10 +231,10 @@ async fn a_cancelled_run_ends_cancelled() {
     let id = rig.accept(call("gate")).await;
     rig.fake.entered(1).await;
     let cancelled = rig.executions.cancel(&TenantId::default(), &id, "enough", true).await.unwrap();
-    assert_eq!(cancelled, Cancelled::Done);
+    assert_eq!(cancelled, CancelResult::Done);
     let execution = rig.get(&id).await.unwrap();
     assert_eq!(execution.failure(), Some(&Failure::new(FailureCode::Cancelled, "enough")));
-    assert_eq!(execution.outcome.as_ref().unwrap().receipt.attempt, 1);
+    assert_eq!(execution.outcome.as_ref().unwrap().usage.attempt, 1);
     rig.assert_idle();
 }
 

@@ -4,7 +4,7 @@ use super::parameters::{environment, parameters};
 use super::schedule::schedule;
 use super::{FREE_TEXT_MAX_BYTES, LABEL_MAX_BYTES, bounded, metadata};
 use crate::error::Rejection;
-use pilum_execution::{ArtifactLabels, Invocation, Mode, Refusal, Target, TaskSpec};
+use pilum_execution::{ArtifactLabels, Invocation, Mode, RequestError, Target, TaskSpec};
 use pilum_proto::spearlet::{ArtifactSpec, ExecutionMode, InvocationType, InvokeFunctionRequest};
 use pilum_types::{ArtifactSource, ExecutionId, FunctionName, TaskId, TaskName, TenantId};
 use std::sync::Arc;
@@ -159,7 +159,9 @@ fn existing(mut request: InvokeFunctionRequest) -> Result<(Target, Option<Reject
     match (id, otherwise) {
         (Some(id), otherwise) => Ok((Target::Existing { id, otherwise }, if_unknown)),
         (None, Some(spec)) => Ok((Target::New(spec), None)),
-        (None, None) => Err(if_unknown.unwrap_or(Rejection::Refused(Refusal::TaskNotFound { id: text }))),
+        (None, None) => {
+            Err(if_unknown.unwrap_or(Rejection::Refused(RequestError::TaskNotFound { id: text })))
+        }
     }
 }
 

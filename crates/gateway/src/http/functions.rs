@@ -18,8 +18,8 @@ use axum::response::Response;
 use futures::StreamExt as _;
 use http_body_util::{BodyExt as _, Limited, StreamBody};
 use pilum_execution::{
-    Execution, Executions, Handled, HttpBody, HttpRequest, Invocation, Mode, Refusal, Runtime, Schedule,
-    Store, Target,
+    Execution, Executions, HttpBody, HttpReply, HttpRequest, Invocation, Mode, RequestError, Runtime,
+    Schedule, Store, Target,
 };
 use pilum_types::{FailureCode, FunctionName, TaskId, TenantId};
 use std::sync::Arc;
@@ -60,8 +60,8 @@ pub(super) async fn serve<R: Runtime, S: Store>(
         Err(rejection) => return rejected(&rejection),
     };
     match answered {
-        Ok(Handled::Response(response)) => outward(response),
-        Ok(Handled::Ended(execution)) => failed(&execution),
+        Ok(HttpReply::Response(response)) => outward(response),
+        Ok(HttpReply::Ended(execution)) => failed(&execution),
         Err(refusal) => rejected(&refusal.into()),
     }
 }
@@ -76,7 +76,7 @@ fn addressed<R: Runtime, S: Store>(
     let (name, rest) = path.split_once('/').unwrap_or((path, ""));
     let named = executions.task_named(tenant, name).map(|view| view.task.id.clone());
     let by_id = || TaskId::parse(name).ok().filter(|id| executions.task(tenant, id).is_some());
-    let unknown = || Rejection::from(Refusal::TaskNotFound { id: name.to_owned() });
+    let unknown = || Rejection::from(RequestError::TaskNotFound { id: name.to_owned() });
     let id = named.or_else(by_id).ok_or_else(unknown)?;
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     // It was part of a valid one.

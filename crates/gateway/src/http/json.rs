@@ -61,7 +61,7 @@ pub(super) fn execution(execution: &Execution) -> ExecutionView {
     let outcome = execution.outcome.as_ref();
     let output = outcome.and_then(|outcome| outcome.result.as_ref().ok());
     let (result, result_encoding) = output.map_or((serde_json::Value::Null, None), result);
-    let receipt = outcome.map(|outcome| outcome.receipt).unwrap_or_default();
+    let usage = outcome.map(|outcome| outcome.usage).unwrap_or_default();
     let failure = execution.failure();
     ExecutionView {
         execution_id: execution.id.to_string(),
@@ -83,11 +83,11 @@ pub(super) fn execution(execution: &Execution) -> ExecutionView {
         started_at: execution.started_at.map(rfc3339),
         completed_at: execution.completed_at.map(rfc3339),
         execution_time_ms: millis(execution.duration()),
-        memory_used_bytes: receipt.peak_memory_bytes,
-        metrics: metrics(&receipt),
+        memory_used_bytes: usage.peak_memory_bytes,
+        metrics: metrics(&usage),
         attempts: execution.attempts.iter().map(attempt).collect(),
         priority: execution.priority.as_str(),
-        queue_position: execution.ahead.map(|ahead| ahead + 1),
+        queue_position: execution.queue_position,
         dead_letter: execution.is_dead_letter,
     }
 }

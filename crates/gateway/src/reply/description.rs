@@ -2,7 +2,7 @@
 
 use super::execution::timestamp;
 use crate::schema;
-use pilum_execution::{Described, Revision as TaskRevision, Task};
+use pilum_execution::{Revision as TaskRevision, Task, TaskDescription};
 use pilum_proto::pilum::v1::{
     DescribeTaskResponse, Function, Import, Parameter, PolicyGrants, PolicyInstances, PolicyLimits, Revision,
     TaskPolicy,
@@ -12,8 +12,8 @@ use pilum_types::{FunctionSignature, Policy, ValueType};
 use std::time::Duration;
 
 /// The description of a task.
-pub(crate) fn described(described: &Described) -> DescribeTaskResponse {
-    let Described { task, description } = described;
+pub(crate) fn described(described: &TaskDescription) -> DescribeTaskResponse {
+    let TaskDescription { task, description } = described;
     let docs = |name: &str| {
         let found = description.docs.iter().find(|(function, _)| function == name);
         found.map(|(_, text)| text.clone()).unwrap_or_default()

@@ -9,7 +9,7 @@ use pilum_proto::spearlet::{
     InvokeFunctionResponse,
 };
 use pilum_proto::value::output_to_any;
-use pilum_types::{FailureCode, LogLine, Output, Priority, Receipt, State};
+use pilum_types::{FailureCode, LogLine, Output, Priority, State, Usage};
 use prost_types::{Any, Timestamp};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -49,7 +49,7 @@ pub(crate) fn accepted(execution: &Execution, estimate: Duration) -> InvokeFunct
 
 /// How an execution stands or ended, with or without what the function returned.
 pub(crate) fn result(execution: &Execution, with_output: bool) -> ExecutionResult {
-    let receipt = receipt(execution);
+    let usage = usage(execution);
     let (error_code, error_message) = match execution.failure() {
         Some(failure) => (failure.code.as_str(), failure.message.clone()),
         None => ("", String::new()),
@@ -60,8 +60,8 @@ pub(crate) fn result(execution: &Execution, with_output: bool) -> ExecutionResul
         error_message,
         error_code: error_code.to_owned(),
         execution_time_ms: long(execution.duration().as_millis()),
-        memory_used_bytes: long(receipt.peak_memory_bytes),
-        metrics: metrics(&receipt),
+        memory_used_bytes: long(usage.peak_memory_bytes),
+        metrics: metrics(&usage),
         started_at: execution.started_at.map(timestamp),
         completed_at: execution.completed_at.map(timestamp),
     };
@@ -86,25 +86,25 @@ pub(super) fn output(execution: &Execution) -> Option<&Output> {
 }
 
 /// What the last attempt used; zeros before one ended.
-pub(super) fn receipt(execution: &Execution) -> Receipt {
-    execution.outcome.as_ref().map(|outcome| outcome.receipt).unwrap_or_default()
+pub(super) fn usage(execution: &Execution) -> Usage {
+    execution.outcome.as_ref().map(|outcome| outcome.usage).unwrap_or_default()
 }
 
-/// A receipt as decimal strings; empty for an execution that never ran.
-pub(crate) fn metrics(receipt: &Receipt) -> BTreeMap<String, String> {
-    if receipt.attempt == 0 {
+/// A usage as decimal strings; empty for an execution that never ran.
+pub(crate) fn metrics(usage: &Usage) -> BTreeMap<String, String> {
+    if usage.attempt == 0 {
         return BTreeMap::new();
     }
     let micros = |duration: Duration| micros(duration).to_string();
     let mut metrics = BTreeMap::new();
     let mut put = |name: &str, figure| metrics.insert(name.to_owned(), figure);
-    put("acquire_us", micros(receipt.acquire));
-    put("attempt", receipt.attempt.to_string());
-    put("guest_us", micros(receipt.guest));
-    put("instance_calls", receipt.instance_calls.to_string());
-    put("peak_memory_bytes", receipt.peak_memory_bytes.to_string());
-    put("queue_wait_us", micros(receipt.queue_wait));
-    if let Some(fuel) = receipt.fuel_consumed {
+    put("acquire_us", micros(usage.acquire));
+    put("attempt", usage.attempt.to_string());
+    put("guest_us", micros(usage.guest));
+    put("instance_calls", usage.instance_calls.to_string());
+    put("peak_memory_bytes", usage.peak_memory_bytes.to_string());
+    put("queue_wait_us", micros(usage.queue_wait));
+    if let Some(fuel) = usage.fuel_consumed {
         put("fuel_consumed", fuel.to_string());
     }
     metrics
@@ -157,7 +157,7 @@ pub(crate) fn status(
         logs: if with_logs { log.iter().map(log_line).collect() } else { Vec::new() },
         message: execution.state.as_str().to_ascii_lowercase(),
         attempts: execution.attempts.iter().map(attempt).collect(),
-        queue_position: execution.ahead.map_or(0, |ahead| long(ahead as u64).saturating_add(1)),
+        queue_position: execution.queue_position.map_or(0, |position| long(position as u64)),
         is_dead_letter: execution.is_dead_letter,
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use pilum_execution::{ArtifactLabels, Attempt, Execution, Mode, Stats, Task, TaskSpec, TaskView};
 use pilum_types::{
     ArtifactSource, Digest, ExecutionId, Failure, FailureCode, FunctionName, InstanceId, Outcome, Output,
-    Priority, Receipt, State, TaskId, TaskName, TenantId, Value,
+    Priority, State, TaskId, TaskName, TenantId, Usage, Value,
 };
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,7 +16,7 @@ fn at_ms(ms: u64) -> SystemTime {
 /// An execution in this state, with this result if it has one.
 fn execution(state: State, result: Option<Result<Output, Failure>>) -> Execution {
     let instance = InstanceId::parse("inst-1").ok();
-    let receipt = Receipt {
+    let usage = Usage {
         queue_wait: Duration::from_micros(5),
         acquire: Duration::from_micros(6),
         guest: Duration::from_millis(7),
@@ -44,9 +44,9 @@ fn execution(state: State, result: Option<Result<Output, Failure>>) -> Execution
             failure: None,
             instance: instance.clone(),
         }],
-        outcome: result.map(|result| Arc::new(Outcome { result, receipt, log: Vec::new(), instance })),
+        outcome: result.map(|result| Arc::new(Outcome { result, usage, log: Vec::new(), instance })),
         is_dead_letter: false,
-        ahead: None,
+        queue_position: None,
     }
 }
 
@@ -104,9 +104,9 @@ fn a_result_too_deep_to_travel_says_so() {
 
 #[test]
 fn fuel_only_where_metered() {
-    let receipt = Receipt { attempt: 2, fuel_consumed: Some(9), ..Receipt::default() };
-    assert_eq!(metrics(&receipt).get("fuel_consumed").map(String::as_str), Some("9"));
-    assert!(!metrics(&Receipt { fuel_consumed: None, ..receipt }).contains_key("fuel_consumed"));
+    let usage = Usage { attempt: 2, fuel_consumed: Some(9), ..Usage::default() };
+    assert_eq!(metrics(&usage).get("fuel_consumed").map(String::as_str), Some("9"));
+    assert!(!metrics(&Usage { fuel_consumed: None, ..usage }).contains_key("fuel_consumed"));
 }
 
 #[test]

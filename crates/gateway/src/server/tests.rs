@@ -2,7 +2,7 @@
 //! that shutdown happens in its order. What guests do is tested elsewhere.
 
 use super::*;
-use pilum_execution::{AsyncSettings, BindError, MemoryStore, PrepareError, RunContext, SyncSettings};
+use pilum_execution::{AsyncSettings, BindError, CallContext, MemoryStore, PrepareError, SyncSettings};
 use pilum_proto::spearlet::function_service_client::FunctionServiceClient;
 use pilum_proto::spearlet::{
     ArtifactSpec, CancelExecutionRequest, DeleteTaskRequest, GetExecutionStatusRequest, GetHealthRequest,
@@ -10,7 +10,7 @@ use pilum_proto::spearlet::{
 };
 use pilum_types::{
     ArtifactSource, CallLimits, Digest, FunctionName, Grants, LogLine, LogStream, Outcome, Output, Parameter,
-    Receipt,
+    Usage,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -45,14 +45,14 @@ impl Runtime for Fake {
         Ok(function.clone())
     }
 
-    async fn run(&self, function: FunctionName, context: RunContext) -> Outcome {
+    async fn run(&self, function: FunctionName, context: CallContext) -> Outcome {
         if function.as_str() == "hang" {
             std::future::pending::<()>().await;
         }
         let text = context.environment.first().map(|(_, value)| value.clone()).unwrap_or_default();
         let line = LogLine { stream: LogStream::Stderr, text: "ran".into() };
-        let receipt = Receipt { attempt: 1, ..Receipt::default() };
-        Outcome { result: Ok(Output::Raw(text.into_bytes())), receipt, log: vec![line], instance: None }
+        let usage = Usage { attempt: 1, ..Usage::default() };
+        Outcome { result: Ok(Output::Raw(text.into_bytes())), usage, log: vec![line], instance: None }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::convert;
 use crate::error::Rejection;
 use crate::process::usage;
 use crate::reply;
-use pilum_execution::{Deleted, ListQuery, Refusal, Runtime, Stats, Store};
+use pilum_execution::{DeleteResult, ListQuery, RequestError, Runtime, Stats, Store};
 use pilum_proto::spearlet::{
     DeleteTaskRequest, DeleteTaskResponse, ExecutionInfo, GetHealthRequest, GetHealthResponse,
     GetStatsRequest, GetStatsResponse, GetTaskRequest, GetTaskResponse, ListTasksRequest, ListTasksResponse,
@@ -76,20 +76,20 @@ impl<R: Runtime, S: Store> Functions<R, S> {
         let (force, cleanup) = (request.force, request.cleanup_executions);
         let deleted = match TaskId::parse(&request.task_id) {
             Ok(id) => self.executions.delete_task(&tenant, &id, force, cleanup).await?,
-            Err(_nobodys) => Deleted::Unknown,
+            Err(_nobodys) => DeleteResult::Unknown,
         };
         match deleted {
-            Deleted::Done { cleaned_executions } => Ok(DeleteTaskResponse {
+            DeleteResult::Done { cleaned_executions } => Ok(DeleteTaskResponse {
                 success: true,
                 message: "deleted".to_owned(),
                 deleted: true,
                 cleaned_executions: cleaned_executions.try_into().unwrap_or(i32::MAX),
             }),
-            Deleted::Busy { active } => Ok(DeleteTaskResponse {
+            DeleteResult::Busy { active } => Ok(DeleteTaskResponse {
                 message: format!("{active} of its executions wait or run; set force to cancel them"),
                 ..DeleteTaskResponse::default()
             }),
-            Deleted::Unknown => Err(Refusal::TaskNotFound { id: request.task_id }.into()),
+            DeleteResult::Unknown => Err(RequestError::TaskNotFound { id: request.task_id }.into()),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::convert::{self, Rpc};
 use crate::error::Rejection;
 use crate::reply;
 use futures::Stream;
-use pilum_execution::{Cancelled, Piece, Refusal, Reply, Runtime, Store, Streaming};
+use pilum_execution::{CancelResult, Chunk, Reply, RequestError, Runtime, Store, StreamingCall};
 use pilum_proto::spearlet::{
     CancelExecutionRequest, CancelExecutionResponse, GetExecutionStatusRequest, GetExecutionStatusResponse,
     InvokeFunctionRequest, InvokeFunctionResponse, ListExecutionsRequest, ListExecutionsResponse,
@@ -23,7 +23,7 @@ impl<R: Runtime, S: Store> Functions<R, S> {
     ) -> Result<InvokeFunctionResponse, Rejection> {
         Ok(match self.call(tenant, request).await? {
             Reply::Finished(execution) => reply::finished(&execution),
-            Reply::Accepted { execution, estimate } => reply::accepted(&execution, estimate),
+            Reply::Pending { execution, estimate } => reply::accepted(&execution, estimate),
         })
     }
 
@@ -33,7 +33,7 @@ impl<R: Runtime, S: Store> Functions<R, S> {
         &self,
         tenant: TenantId,
         request: InvokeFunctionRequest,
-    ) -> Result<Streaming, Rejection> {
+    ) -> Result<StreamingCall, Rejection> {
         let asked = convert::invocation(tenant, request, Rpc::Stream)?;
         self.executions.stream(asked.invocation).await.map_err(|refusal| unless(asked.if_unknown, refusal))
     }
@@ -70,17 +70,17 @@ impl<R: Runtime, S: Store> Functions<R, S> {
         let reason = convert::reason(request.reason)?;
         let cancelled = match ExecutionId::parse(&request.execution_id) {
             Ok(id) => self.executions.cancel(&tenant, &id, &reason, request.force).await?,
-            Err(_nobodys) => Cancelled::Unknown,
+            Err(_nobodys) => CancelResult::Unknown,
         };
         let (success, message, state) = match cancelled {
-            Cancelled::Done => (true, "cancelled".to_owned(), State::Cancelled),
-            Cancelled::NeedsForce => {
+            CancelResult::Done => (true, "cancelled".to_owned(), State::Cancelled),
+            CancelResult::NeedsForce => {
                 (false, "it is running; set force to stop it".to_owned(), State::Running)
             }
-            Cancelled::AlreadyEnded(state) => {
+            CancelResult::AlreadyEnded(state) => {
                 (false, format!("it had already ended: {}", state.as_str().to_ascii_lowercase()), state)
             }
-            Cancelled::Unknown => return Err(Rejection::ExecutionNotFound { id: request.execution_id }),
+            CancelResult::Unknown => return Err(Rejection::ExecutionNotFound { id: request.execution_id }),
         };
         Ok(CancelExecutionResponse { success, message, final_status: reply::status_number(state) })
     }
@@ -104,9 +104,9 @@ impl<R: Runtime, S: Store> Functions<R, S> {
 }
 
 /// What to answer to a refusal: `instead`, where the task is unknown.
-fn unless(instead: Option<Rejection>, refusal: Refusal) -> Rejection {
+fn unless(instead: Option<Rejection>, refusal: RequestError) -> Rejection {
     match instead {
-        Some(instead) if matches!(refusal, Refusal::TaskNotFound { .. }) => instead,
+        Some(instead) if matches!(refusal, RequestError::TaskNotFound { .. }) => instead,
         _ => refusal.into(),
     }
 }
@@ -114,7 +114,7 @@ fn unless(instead: Option<Rejection>, refusal: Refusal) -> Rejection {
 /// What a streamed call gives, as messages: its output, a typed result once it is
 /// there, and the end.
 pub(super) fn messages(
-    streaming: Streaming,
+    streaming: StreamingCall,
 ) -> impl Stream<Item = Result<StreamExecutionResult, Status>> + Send {
     let last = VecDeque::new();
     futures::stream::unfold((Some(streaming), last), |(mut streaming, mut last)| async move {
@@ -123,11 +123,11 @@ pub(super) fn messages(
         }
         let stream = streaming.as_mut()?;
         match stream.next().await {
-            Ok(Some(Piece::Bytes(bytes))) => {
+            Ok(Some(Chunk::Bytes(bytes))) => {
                 let message = reply::piece(stream.id(), &bytes);
                 Some((Ok(message), (streaming, last)))
             }
-            Ok(Some(Piece::End(execution))) => {
+            Ok(Some(Chunk::End(execution))) => {
                 last.extend(reply::chunks(&execution));
                 let first = last.pop_front()?;
                 Some((Ok(first), (None, last)))

@@ -6,7 +6,7 @@ use crate::error::Rejection;
 use crate::reply;
 use bytes::Bytes;
 use futures::StreamExt as _;
-use pilum_execution::{Deployed, Refusal, Runtime, Store, TaskView};
+use pilum_execution::{DeployResult, RequestError, Runtime, Store, TaskView};
 use pilum_proto::pilum::v1::{
     DeployTaskRequest, DeployTaskResponse, DescribeTaskResponse, RollbackTaskRequest, RollbackTaskResponse,
     UploadArtifactRequest, UploadArtifactResponse,
@@ -39,7 +39,7 @@ impl<R: Runtime, S: Store> Host<R, S> {
         request: DeployTaskRequest,
     ) -> Result<DeployTaskResponse, Rejection> {
         let spec = convert::deployment(request)?;
-        let Deployed { task, changed } = self.executions.deploy(tenant, spec).await?;
+        let DeployResult { task, changed } = self.executions.deploy(tenant, spec).await?;
         let revision = Some(reply::current_revision(&task));
         Ok(DeployTaskResponse { task_id: task.id.to_string(), revision, changed })
     }
@@ -51,7 +51,7 @@ impl<R: Runtime, S: Store> Host<R, S> {
     ) -> Result<RollbackTaskResponse, Rejection> {
         let id = self.task(tenant, &request.task)?.task.id.clone();
         let number = (request.revision > 0).then_some(request.revision);
-        let Deployed { task, changed } = self.executions.rollback(tenant, &id, number).await?;
+        let DeployResult { task, changed } = self.executions.rollback(tenant, &id, number).await?;
         let revision = Some(reply::current_revision(&task));
         Ok(RollbackTaskResponse { task_id: task.id.to_string(), revision, changed })
     }
@@ -69,6 +69,6 @@ impl<R: Runtime, S: Store> Host<R, S> {
     fn task(&self, tenant: &TenantId, name: &str) -> Result<TaskView, Rejection> {
         let by_id = || self.executions.task(tenant, &TaskId::parse(name).ok()?);
         let found = self.executions.task_named(tenant, name).or_else(by_id);
-        found.ok_or_else(|| Refusal::TaskNotFound { id: name.to_owned() }.into())
+        found.ok_or_else(|| RequestError::TaskNotFound { id: name.to_owned() }.into())
     }
 }

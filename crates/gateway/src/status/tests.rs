@@ -7,15 +7,16 @@ fn every_rejection() -> Vec<Rejection> {
     let digest = |byte| Digest::from_bytes([byte; 32]);
     let second = Duration::from_secs(1);
     let refusals = vec![
-        Refusal::InvalidArgument { field: "context.timeout_ms", reason: "too long".into() },
-        Refusal::TaskNotFound { id: "task-1".into() },
-        Refusal::NameTaken {
+        RequestError::InvalidArgument { field: RequestField::Timeout, reason: "too long".into() },
+        RequestError::TaskNotFound { id: "task-1".into() },
+        RequestError::NameTaken {
             name: TaskName::parse("mail").expect("a name"),
             existing: digest(1),
             offered: digest(2),
         },
-        Refusal::TooManyTasks { max: 10_000 },
-        PrepareError::InvalidSource { field: "artifact_spec.location", reason: "no scheme".into() }.into(),
+        RequestError::TooManyTasks { max: 10_000 },
+        PrepareError::InvalidSource { field: RequestField::ArtifactLocation, reason: "no scheme".into() }
+            .into(),
         PrepareError::Unavailable("connection refused".into()).into(),
         PrepareError::ChecksumMismatch { expected: digest(1), found: digest(2) }.into(),
         PrepareError::InvalidCode("unexpected end at offset 0x8".into()).into(),
@@ -23,13 +24,13 @@ fn every_rejection() -> Vec<Rejection> {
         BindError::FunctionNotFound { name: "sub".into(), exported: vec!["add: func()".into()] }.into(),
         BindError::Ambiguous { name: "f".into(), candidates: vec!["a#f".into(), "b#f".into()] }.into(),
         BindError::Parameter { path: "items[3].price".into(), reason: "expected u32".into() }.into(),
-        Refusal::NoSlot { slots: 100, retry_after: second },
-        Refusal::QueueFull { max_queue_size: 1000, retry_after: 2 * second },
-        Refusal::OutOfSpace { max_bytes: 1 << 32, retry_after: 60 * second },
-        Refusal::DiskFull { retry_after: 60 * second },
-        Refusal::ExecutionExists { id: "exec-1".into() },
-        Refusal::Draining,
-        Refusal::Internal("SECRET text".into()),
+        RequestError::NoSlot { slots: 100, retry_after: second },
+        RequestError::QueueFull { max_queue_size: 1000, retry_after: 2 * second },
+        RequestError::OutOfSpace { max_bytes: 1 << 32, retry_after: 60 * second },
+        RequestError::DiskFull { retry_after: 60 * second },
+        RequestError::ExecutionExists { id: "exec-1".into() },
+        RequestError::Draining,
+        RequestError::Internal("SECRET text".into()),
     ];
     let mut all = vec![
         Rejection::field("parameters[0].value", "is missing"),
@@ -59,7 +60,7 @@ fn the_table() {
 #[test]
 fn texts_are_cut_to_what_headers_carry() {
     let exported = (0..100_000).map(|i| format!("function{i}: func()")).collect();
-    let refusal = Refusal::Bind(BindError::FunctionNotFound { name: "é".repeat(128), exported });
+    let refusal = RequestError::Bind(BindError::FunctionNotFound { name: "é".repeat(128), exported });
     let status = Status::from(Rejection::from(refusal));
     assert!(status.message().ends_with(" … (cut)"));
     assert!(status.message().len() <= MESSAGE_MAX_BYTES);

@@ -4,7 +4,7 @@ use super::progress::Progress;
 use super::{FAILED, connect, local, parameters, print, time};
 use crate::cli::{Invoke, PriorityArg};
 use anyhow::{Context, Result, bail, ensure};
-use pilum_client::{Call, Client, Invoked, Mode, NewTask, Piece, Target};
+use pilum_client::{Call, Chunk, Client, Invoked, Mode, NewTask, Target};
 use pilum_types::{
     ArtifactSource, Digest, ExecutionId, FunctionName, Output, Priority, State, TaskId, TaskName,
 };
@@ -169,11 +169,11 @@ async fn stream(client: &Client, call: Call) -> Result<ExitCode> {
     let mut chunks = client.stream(call).await?;
     while let Some(piece) = chunks.next().await? {
         match piece {
-            Piece::Output(Output::Raw(bytes)) => {
+            Chunk::Output(Output::Raw(bytes)) => {
                 print::write(&bytes);
             }
-            Piece::Output(typed) => print::output(&typed),
-            Piece::End { state, error_message, metadata, .. } => {
+            Chunk::Output(typed) => print::output(&typed),
+            Chunk::End { state, error_message, metadata, .. } => {
                 if state == State::Completed {
                     return Ok(ExitCode::SUCCESS);
                 }

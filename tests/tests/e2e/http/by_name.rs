@@ -1,6 +1,6 @@
 //! A handler called by gRPC, as function `handle`.
 
-use pilum_client::Piece;
+use pilum_client::Chunk;
 use pilum_tests::{Functions, Host};
 use pilum_types::Output;
 use serde_json::json;
@@ -79,7 +79,7 @@ async fn a_stream_has_the_body_as_it_comes() {
     // More than any result may have.
     while bytes < 64 << 20 {
         match chunks.next().await.unwrap() {
-            Some(Piece::Output(Output::Raw(piece))) => bytes += piece.len(),
+            Some(Chunk::Output(Output::Raw(piece))) => bytes += piece.len(),
             other => panic!("{other:?}"),
         }
     }

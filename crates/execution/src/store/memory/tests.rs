@@ -4,7 +4,7 @@ use super::rows::ENDED_MAX_BYTES;
 use super::*;
 use crate::store::conformance::conformance;
 use crate::store::model;
-use pilum_types::{Output, Receipt};
+use pilum_types::{Output, Usage};
 use proptest::prelude::*;
 
 conformance!(Box::new(MemoryStore::new()));
@@ -19,7 +19,7 @@ async fn ended_executions_are_bounded_in_bytes_the_oldest_go_first() {
         let lease = store.claim(now, model::LEASE, 1).await.unwrap().leases.pop().unwrap();
         // Reserved and never touched, so that the test needs no such memory.
         let result = Ok(Output::Raw(vec![0; piece]));
-        let outcome = Outcome { result, receipt: Receipt::default(), log: Vec::new(), instance: None };
+        let outcome = Outcome { result, usage: Usage::default(), log: Vec::new(), instance: None };
         store.finish(&lease.fence, Arc::new(outcome), now).await.unwrap();
     }
     let query = ListQuery { limit: 10, ..ListQuery::default() };

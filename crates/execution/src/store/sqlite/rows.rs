@@ -201,7 +201,7 @@ impl Rows for SqlRows<'_> {
             record.redriven_as.as_ref().map(ExecutionId::as_str),
             failure.map(|failure| failure.code.as_str()),
             failure.map(|failure| failure.message.as_str()),
-            outcome.receipt.peak_memory_bytes as i64,
+            outcome.usage.peak_memory_bytes as i64,
             attempts,
             in_row,
         ];

@@ -9,7 +9,7 @@ pub(super) use task::{read_task, write_task};
 use crate::{Attempt, Schedule, StoreError, Submission};
 use pilum_types::{
     ExecutionId, Failure, FailureCode, FunctionName, InstanceId, LogLine, LogStream, Outcome, Output,
-    Parameter, Priority, Receipt, TaskId, TenantId, Value,
+    Parameter, Priority, TaskId, TenantId, Usage, Value,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -68,7 +68,7 @@ struct StoredFailure {
 enum StoredOutcome {
     V1 {
         result: Result<StoredOutput, StoredFailure>,
-        receipt: StoredReceipt,
+        usage: StoredReceipt,
         log: Vec<(u8, String)>,
         instance: Option<String>,
     },
@@ -188,8 +188,8 @@ pub(super) fn read_attempts(blob: &[u8]) -> Result<Vec<Attempt>, StoreError> {
 
 /// How an execution ended.
 pub(super) fn write_outcome(outcome: &Outcome) -> Result<Vec<u8>, StoreError> {
-    let Receipt { queue_wait, acquire, guest, fuel_consumed, peak_memory_bytes, attempt, instance_calls } =
-        outcome.receipt;
+    let Usage { queue_wait, acquire, guest, fuel_consumed, peak_memory_bytes, attempt, instance_calls } =
+        outcome.usage;
     let result = match &outcome.result {
         Ok(Output::Typed(value)) => Ok(StoredOutput::Typed(value.into())),
         Ok(Output::Raw(bytes)) => Ok(StoredOutput::Raw(bytes.clone())),
@@ -200,7 +200,7 @@ pub(super) fn write_outcome(outcome: &Outcome) -> Result<Vec<u8>, StoreError> {
     };
     write(&StoredOutcome::V1 {
         result,
-        receipt: StoredReceipt {
+        usage: StoredReceipt {
             queue_wait,
             acquire,
             guest,
@@ -216,7 +216,7 @@ pub(super) fn write_outcome(outcome: &Outcome) -> Result<Vec<u8>, StoreError> {
 
 /// The outcome of a blob.
 pub(super) fn read_outcome(blob: &[u8]) -> Result<Outcome, StoreError> {
-    let StoredOutcome::V1 { result, receipt, log, instance: id } = read(blob)?;
+    let StoredOutcome::V1 { result, usage, log, instance: id } = read(blob)?;
     let StoredReceipt {
         queue_wait,
         acquire,
@@ -225,7 +225,7 @@ pub(super) fn read_outcome(blob: &[u8]) -> Result<Outcome, StoreError> {
         peak_memory_bytes,
         attempt,
         instance_calls,
-    } = receipt;
+    } = usage;
     Ok(Outcome {
         result: match result {
             Ok(StoredOutput::Typed(value)) => Ok(Output::Typed(value.into())),
@@ -233,7 +233,7 @@ pub(super) fn read_outcome(blob: &[u8]) -> Result<Outcome, StoreError> {
             Ok(StoredOutput::Response { status, body }) => Ok(Output::Response { status, body }),
             Err(failure) => Err(failure.into_domain()?),
         },
-        receipt: Receipt {
+        usage: Usage {
             queue_wait,
             acquire,
             guest,

@@ -6,7 +6,7 @@ use crate::store::model;
 use crate::{ArtifactLabels, Revision, TaskSpec};
 use pilum_types::{
     ArtifactSource, Digest, Failure, FailureCode, Grants, HttpGrant, InstancePolicy, LogLine, LogStream,
-    Output, Policy, PolicyLimits, Receipt, Reuse, State, TaskName, Value,
+    Output, Policy, PolicyLimits, Reuse, State, TaskName, Usage, Value,
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -62,7 +62,7 @@ async fn get(store: &SqliteStore, id: &str) -> Execution {
 }
 
 fn outcome(result: Result<Output, Failure>) -> Arc<Outcome> {
-    Arc::new(Outcome { result, receipt: Receipt::default(), log: Vec::new(), instance: None })
+    Arc::new(Outcome { result, usage: Usage::default(), log: Vec::new(), instance: None })
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn what_was_accepted_outlives_the_process() {
     let line = LogLine { stream: LogStream::Stderr, text: "said".into() };
     let end = Outcome {
         result: Ok(Output::Typed(Value::List(vec![Value::Number(f64::NAN), Value::String(text)]))),
-        receipt: Receipt { attempt: 1, peak_memory_bytes: 5, ..Receipt::default() },
+        usage: Usage { attempt: 1, peak_memory_bytes: 5, ..Usage::default() },
         log: vec![line],
         instance: None,
     };

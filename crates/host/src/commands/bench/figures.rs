@@ -1,7 +1,7 @@
 //! Times of many calls, and what they come to.
 
 use pilum_client::Status;
-use pilum_types::Receipt;
+use pilum_types::Usage;
 use std::time::Duration;
 
 /// How long each call took, and how long all of them.
@@ -56,8 +56,8 @@ impl Samples {
 }
 
 impl Parts {
-    pub(super) fn of_receipt(receipt: &Receipt) -> Self {
-        let Receipt { queue_wait, acquire, guest, .. } = *receipt;
+    pub(super) fn of_receipt(usage: &Usage) -> Self {
+        let Usage { queue_wait, acquire, guest, .. } = *usage;
         Self { queue_wait, acquire, guest }
     }
 

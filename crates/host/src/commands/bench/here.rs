@@ -6,8 +6,9 @@ use crate::cli::Bench;
 use crate::commands::{invoke, local, parameters};
 use crate::wiring::{self, HostExecutions};
 use anyhow::{Context, Result, bail};
+use pilum_call::CallContext;
 use pilum_client::{Call, Client};
-use pilum_engine::{CallContext, Code, Engine, Services};
+use pilum_engine::{Code, Engine, Services};
 use pilum_execution::{ArtifactLabels, Invocation, Mode, Reply, Schedule, TaskSpec};
 use pilum_types::{ArtifactSource, Digest, FunctionName, Grants, Parameter, TaskId, TaskName, TenantId};
 use sha2::Digest as _;
@@ -176,7 +177,7 @@ impl Subject {
         };
         Ok(match (execution.failure(), &execution.outcome) {
             (Some(failure), _) => Err(GuestFailed(format!("{}: {}", failure.code, failure.message))),
-            (None, Some(outcome)) => Ok((execution.task_id.clone(), Parts::of_receipt(&outcome.receipt))),
+            (None, Some(outcome)) => Ok((execution.task_id.clone(), Parts::of_receipt(&outcome.usage))),
             (None, None) => bail!("a finished execution has no outcome"),
         })
     }
