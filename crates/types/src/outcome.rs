@@ -1,6 +1,6 @@
 //! How one attempt ended, and what it used.
 
-use crate::{Failure, InstanceId, Value};
+use crate::{Failure, FailureCode, InstanceId, Value};
 use std::time::Duration;
 
 /// Everything an attempt leaves behind.
@@ -15,6 +15,18 @@ pub struct Outcome {
     pub log: Vec<LogLine>,
     /// The instance that served it; `None` when none could be made.
     pub instance: Option<InstanceId>,
+}
+
+impl Outcome {
+    /// The outcome of an attempt of which only the failure is known.
+    pub fn failed(failure: Failure) -> Self {
+        Self { result: Err(failure), usage: Usage::default(), log: Vec::new(), instance: None }
+    }
+
+    /// The outcome of an execution that was cancelled for this reason.
+    pub fn cancelled(reason: &str) -> Self {
+        Self::failed(Failure::new(FailureCode::Cancelled, reason))
+    }
 }
 
 /// What a function returned.
