@@ -1,28 +1,56 @@
-//! Cancelling executions, and deleting tasks with theirs.
+//! Cancelling executions.
 
-use crate::core::Core;
-use crate::sync_run::SyncRun;
-use crate::task_entry::TaskEntry;
-use crate::{CancelFound, CancelResult, DeleteResult, ListQuery, RequestError, Runtime, Store};
-use futures::StreamExt as _;
-use pilum_types::{ExecutionId, State, TaskId, TenantId};
+pub(crate) mod handle;
+
+use crate::ctx::Ctx;
+use crate::queue::Queue;
+use crate::sync::execution::SyncExecution;
+use crate::sync::executions::SyncExecutions;
+use crate::{CancelPendingResult, RequestError, Runtime, Store};
+use pilum_types::{ExecutionId, State, TenantId};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a cancellation waits for what it stopped to be over. A guest stops
-/// within milliseconds; the rest is for a store that is slow to write it down.
-const STOP_WAIT: Duration = Duration::from_secs(5);
-/// How many executions of a deleted task are cancelled at the same time.
-const CANCELS_AT_ONCE: usize = 32;
-/// How many executions are read or forgotten at a time when a task's are looked
-/// for, so that a store's one writer is never kept from accepting for long.
-const PAGE: usize = 500;
-/// Why the executions of a deleted task are cancelled.
-const TASK_DELETED: &str = "the task was deleted";
+/// How long a cancellation waits until the execution has ended. A guest stops within
+/// milliseconds; the rest is for a store that is slow to record the end.
+pub(crate) const CANCEL_WAIT: Duration = Duration::from_secs(5);
 
-impl<R: Runtime, S: Store> Core<R, S> {
-    /// Cancels an execution, and waits until it has ended.
-    pub(crate) async fn cancel(
+/// The result of a cancellation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelResult {
+    /// The execution is CANCELLED now.
+    Done,
+    /// The execution runs, and only `force` stops a running one.
+    NeedsForce,
+    /// The execution had ended in this state before.
+    AlreadyEnded(State),
+    /// There is no such execution.
+    Unknown,
+}
+
+/// Cancels synchronous and asynchronous executions.
+#[derive(Debug)]
+pub struct Cancellation<R: Runtime, S> {
+    ctx: Arc<Ctx<R, S>>,
+    sync_executions: Arc<SyncExecutions>,
+    queue: Arc<Queue<R, S>>,
+}
+
+impl<R: Runtime, S: Store> Cancellation<R, S> {
+    pub(crate) fn new(
+        ctx: Arc<Ctx<R, S>>,
+        sync_executions: Arc<SyncExecutions>,
+        queue: Arc<Queue<R, S>>,
+    ) -> Self {
+        Self { ctx, sync_executions, queue }
+    }
+
+    /// Cancels an execution. A running execution is cancelled only with `force`; it has ended
+    /// when this returns. At most 1,024 bytes of `reason` are kept.
+    ///
+    /// # Errors
+    /// When the store fails, or when the execution has not stopped within 5 seconds.
+    pub async fn cancel(
         &self,
         tenant: &TenantId,
         id: &ExecutionId,
@@ -30,48 +58,17 @@ impl<R: Runtime, S: Store> Core<R, S> {
         force: bool,
     ) -> Result<CancelResult, RequestError> {
         let stopped = async {
-            match self.ledger.get(tenant, id).filter(|run| run.view().is_some()) {
-                Some(run) => Ok(cancel_sync(&run, reason, force).await),
+            match self.sync_executions.get(tenant, id).filter(|execution| execution.view().is_some()) {
+                Some(execution) => Ok(cancel_sync(&execution, reason, force).await),
                 None => self.cancel_async(tenant, id, reason, force).await,
             }
         };
-        match tokio::time::timeout(STOP_WAIT, stopped).await {
+        match tokio::time::timeout(CANCEL_WAIT, stopped).await {
             Ok(cancelled) => cancelled,
-            Err(_elapsed) => Err(RequestError::Internal(format!("{id} did not stop within {STOP_WAIT:?}"))),
-        }
-    }
-
-    /// Unregisters a task.
-    pub(crate) async fn delete_task(
-        &self,
-        tenant: &TenantId,
-        id: &TaskId,
-        force: bool,
-        cleanup_executions: bool,
-    ) -> Result<DeleteResult, RequestError> {
-        let Some(entry) = self.tasks.get(tenant, id) else { return Ok(DeleteResult::Unknown) };
-        if !force {
-            let active = self.running_sync(&entry).len() + self.active_async(&entry).await?.len();
-            if active > 0 {
-                return Ok(DeleteResult::Busy { active });
+            Err(_elapsed) => {
+                Err(RequestError::Internal(format!("{id} did not stop within {CANCEL_WAIT:?}")))
             }
         }
-        if !self.tasks.remove(&entry) {
-            return Ok(DeleteResult::Unknown);
-        }
-        // Gone here first, so that no call of it is admitted any more.
-        self.store.remove_task(tenant, id).await?;
-        if force {
-            self.cancel_all(&entry).await?;
-        }
-        self.runtime.forget(&entry.task).await;
-        let mut cleaned_executions = 0;
-        if cleanup_executions {
-            cleaned_executions += self.ledger.forget_task(tenant, id);
-            cleaned_executions += self.forget_ended(tenant, id).await?;
-            self.finished.clear();
-        }
-        Ok(DeleteResult::Done { cleaned_executions })
     }
 
     async fn cancel_async(
@@ -81,116 +78,49 @@ impl<R: Runtime, S: Store> Core<R, S> {
         reason: &str,
         force: bool,
     ) -> Result<CancelResult, RequestError> {
-        let mut asked = false;
+        let mut has_asked = false;
         loop {
-            match self.store.cancel(tenant, id, reason, self.clock.now()).await? {
-                CancelFound::Unknown => return Ok(CancelResult::Unknown),
-                CancelFound::Pending(execution) => {
-                    self.changed(&execution);
+            match self.ctx.store.cancel_pending(tenant, id, reason, self.ctx.clock.now()).await? {
+                CancelPendingResult::Unknown => return Ok(CancelResult::Unknown),
+                CancelPendingResult::Cancelled(execution) => {
+                    self.queue.changed(&execution);
                     return Ok(CancelResult::Done);
                 }
-                CancelFound::Ended(State::Cancelled) if asked => return Ok(CancelResult::Done),
-                CancelFound::Ended(state) => return Ok(CancelResult::AlreadyEnded(state)),
-                CancelFound::Running if !force => return Ok(CancelResult::NeedsForce),
-                CancelFound::Running => {}
+                CancelPendingResult::Ended(State::Cancelled) if has_asked => return Ok(CancelResult::Done),
+                CancelPendingResult::Ended(state) => return Ok(CancelResult::AlreadyEnded(state)),
+                CancelPendingResult::Running if !force => return Ok(CancelResult::NeedsForce),
+                CancelPendingResult::Running => {}
             }
-            asked = true;
-            let held = self.handles.hold(tenant, id);
-            held.handle.cancel(reason);
-            // Looked at once the worker can find the handle: if it still runs
-            // now, its worker sees the cancellation and tells its end.
-            let now = self.store.get(tenant, id).await?;
+            has_asked = true;
+            let guard = self.queue.cancel_handles.hold(tenant, id);
+            guard.handle.cancel(reason);
+            // Read after the worker can find the handle: if the execution still runs now, its
+            // worker sees the cancellation and signals the end.
+            let now = self.ctx.store.get(tenant, id).await?;
             if now.is_some_and(|execution| execution.state == State::Running) {
-                held.handle.ended().await;
+                guard.handle.ended().await;
             }
-            // It may have been put back to be tried again, and even be running
-            // anew: let its worker get on, and look again.
-            drop(held);
+            // The execution may have been put back for a retry, and may even run again. Let its
+            // worker continue, and look again.
+            drop(guard);
             tokio::task::yield_now().await;
         }
     }
-
-    /// Cancels everything of a task that waits or runs.
-    async fn cancel_all(&self, entry: &TaskEntry<R::Prepared>) -> Result<(), RequestError> {
-        let runs = self.running_sync(entry);
-        for run in &runs {
-            run.handle.cancel(TASK_DELETED);
-        }
-        let tenant = &entry.task.tenant;
-        let ids = self.active_async(entry).await?;
-        let mut cancels = futures::stream::iter(ids)
-            .map(|id| async move { self.cancel(tenant, &id, TASK_DELETED, true).await })
-            .buffer_unordered(CANCELS_AT_ONCE);
-        while let Some(cancelled) = cancels.next().await {
-            // One that does not stop in time ends when its worker lets go of it.
-            if let Err(error) = cancelled {
-                tracing::warn!(%error, "an execution of a deleted task was not cancelled");
-            }
-        }
-        let all_ended = async {
-            for run in &runs {
-                run.handle.ended().await;
-            }
-        };
-        if tokio::time::timeout(STOP_WAIT, all_ended).await.is_err() {
-            tracing::warn!("a synchronous execution of a deleted task did not stop in time");
-        }
-        Ok(())
-    }
-
-    /// Forgets a task's executions that have ended, batch after batch.
-    async fn forget_ended(&self, tenant: &TenantId, id: &TaskId) -> Result<usize, RequestError> {
-        let mut forgotten = 0;
-        loop {
-            let batch = self.store.forget_task(tenant, id, PAGE).await?;
-            forgotten += batch;
-            if batch < PAGE {
-                return Ok(forgotten);
-            }
-        }
-    }
-
-    fn running_sync(&self, entry: &TaskEntry<R::Prepared>) -> Vec<Arc<SyncRun>> {
-        let task = &entry.task;
-        self.ledger.running(|run| run.key.tenant == task.tenant && run.task_id == task.id)
-    }
-
-    async fn active_async(&self, entry: &TaskEntry<R::Prepared>) -> Result<Vec<ExecutionId>, RequestError> {
-        let mut ids = Vec::new();
-        for state in [State::Running, State::Pending] {
-            let mut query = ListQuery {
-                task_id: Some(entry.task.id.clone()),
-                state: Some(state),
-                limit: PAGE,
-                ..ListQuery::default()
-            };
-            loop {
-                let page = self.store.list(&entry.task.tenant, &query).await?;
-                let is_last = page.len() < PAGE;
-                ids.extend(page.into_iter().map(|listed| listed.id));
-                if is_last {
-                    break;
-                }
-                query.start_after = ids.last().cloned();
-            }
-        }
-        Ok(ids)
-    }
 }
 
-async fn cancel_sync(run: &SyncRun, reason: &str, force: bool) -> CancelResult {
-    if let Some(execution) = run.result() {
-        return CancelResult::AlreadyEnded(execution.state);
+async fn cancel_sync(execution: &SyncExecution, reason: &str, force: bool) -> CancelResult {
+    if let Some(ended) = execution.result() {
+        return CancelResult::AlreadyEnded(ended.state);
     }
     if !force {
         return CancelResult::NeedsForce;
     }
-    run.handle.cancel(reason);
-    run.handle.ended().await;
-    match run.result().map(|execution| execution.state) {
+    execution.cancel_handle.cancel(reason);
+    execution.cancel_handle.ended().await;
+    match execution.result().map(|ended| ended.state) {
         Some(State::Cancelled) => CancelResult::Done,
         Some(state) => CancelResult::AlreadyEnded(state),
-        // Its task was deleted in the moment it was admitted.
+        // Its task was deleted at the moment of its admission.
         None => CancelResult::Unknown,
     }
 }

@@ -1,25 +1,28 @@
-//! Why a request did not become an execution. Nothing is created when one of
-//! these is returned.
+//! Why a request did not become an execution. Nothing is created when one of these errors is
+//! returned.
 
+use crate::settings::RETENTION_SWEEP_EVERY;
 use pilum_call::BindError;
+use pilum_store::StoreError;
 use pilum_types::{Digest, TaskName};
+use std::fmt;
 use std::time::Duration;
 
 /// A request that never became an execution.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RequestError {
-    /// A field of the request is wrong. The gateway finds most of these itself.
-    #[error("{field:?}: {reason}")]
+    /// A field of the request is wrong. The gateway finds most of these errors itself.
+    #[error("{field}: {reason}")]
     InvalidArgument {
         /// The field. The gateway knows what it is called on the wire.
         field: RequestField,
-        /// What is wrong, and what would be right.
+        /// What is wrong, and what is allowed.
         reason: String,
     },
     /// No task of this tenant has the id.
     #[error("no task has the id {id:?}; `ListTasks` shows those there are")]
     TaskNotFound {
-        /// The id as the caller wrote it.
+        /// The id that the caller wrote.
         id: String,
     },
     /// The name belongs to a task with other code.
@@ -28,11 +31,11 @@ pub enum RequestError {
          deploy the new code as a new revision (`pilum deploy`, HostService.DeployTask), or use another name"
     )]
     NameTaken {
-        /// The name both want.
+        /// The name.
         name: TaskName,
-        /// What the task runs.
+        /// The digest of the task's code.
         existing: Digest,
-        /// What the caller wanted it to run.
+        /// The digest of the caller's code.
         offered: Digest,
     },
     /// The task has no such revision.
@@ -40,13 +43,13 @@ pub enum RequestError {
         .number.map_or("earlier revision".to_owned(), |number| format!("revision {number}")),
         .kept.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     RevisionNotFound {
-        /// Which was asked for; the one before the present one where none was named.
+        /// The number that was asked for; `None` asks for the revision before the active one.
         number: Option<u32>,
-        /// The numbers of all there are.
+        /// The numbers of all revisions.
         kept: Vec<u32>,
     },
-    /// The tenant has as many tasks as it may. RESOURCE_EXHAUSTED on the wire,
-    /// with nothing to wait for: a task has to be deleted first.
+    /// The tenant has as many tasks as it may have. Waiting does not help: a task must be
+    /// deleted first.
     #[error("{max} tasks are registered, which is the bound; delete one first, or call one of them")]
     TooManyTasks {
         /// How many a tenant may register.
@@ -58,15 +61,15 @@ pub enum RequestError {
     /// The function or its parameters do not fit the code.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// As many synchronous calls run as may, and none ended within the wait.
+    /// All slots for synchronous calls are taken, and none became free within the bound.
     #[error("all {slots} slots for synchronous calls are taken; try again, or call asynchronously")]
     NoSlot {
-        /// How many may run at once.
+        /// How many slots there are.
         slots: usize,
         /// When trying again makes sense.
         retry_after: Duration,
     },
-    /// As many asynchronous executions wait as may.
+    /// The queue of asynchronous executions is full.
     #[error("the queue holds {max_queue_size} executions, which is its bound; try again later")]
     QueueFull {
         /// How many may wait.
@@ -74,7 +77,7 @@ pub enum RequestError {
         /// When trying again makes sense.
         retry_after: Duration,
     },
-    /// As much is kept of executions as may be.
+    /// The stored executions have reached their bound in bytes.
     #[error(
         "{max_bytes} bytes of executions are kept, which is the bound; room comes as results expire, \
          with a shorter status_retention_hours, or a larger storage.executions_max_bytes"
@@ -85,22 +88,22 @@ pub enum RequestError {
         /// When trying again makes sense.
         retry_after: Duration,
     },
-    /// The disk has no room for what was to be kept.
+    /// The storage is full.
     #[error("the host's disk is full; nothing was accepted, try again later")]
     DiskFull {
         /// When trying again makes sense.
         retry_after: Duration,
     },
-    /// The execution id is in use for another request.
+    /// The execution id belongs to another request.
     #[error("the execution {id} exists for another request; use a new id, or none to get one made")]
     ExecutionExists {
-        /// The id both use.
+        /// The id.
         id: String,
     },
     /// The host is shutting down.
     #[error("the host is shutting down; call another, or try again once it is back")]
     Draining,
-    /// The host failed. The text is for the host's log, not for the caller.
+    /// The host failed. The text is for the host's log; callers do not get it.
     #[error("internal error: {0}")]
     Internal(String),
 }
@@ -131,29 +134,57 @@ pub enum RequestField {
 /// Why a task's code could not be made ready.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum PrepareError {
-    /// The location or checksum cannot be used as it is written.
-    #[error("{field:?}: {reason}")]
+    /// The location or the checksum is invalid.
+    #[error("{field}: {reason}")]
     InvalidSource {
         /// The field: the location or the checksum.
         field: RequestField,
-        /// What is wrong, and what would be right.
+        /// What is wrong, and what is allowed.
         reason: String,
     },
-    /// The bytes could not be fetched, after the retries that made sense.
+    /// The bytes could not be fetched, retries included.
     #[error("{0}")]
     Unavailable(String),
-    /// The bytes are not those that were asked for.
+    /// The bytes have another digest.
     #[error("the artifact has the digest {found}, not {expected}")]
     ChecksumMismatch {
-        /// The digest the caller gave.
+        /// The digest that the caller gave.
         expected: Digest,
-        /// The digest of what came.
+        /// The digest of the fetched bytes.
         found: Digest,
     },
-    /// The bytes are no code this host runs; the text says where and why.
+    /// The host cannot run the bytes. The text says where and why.
     #[error("{0}")]
     InvalidCode(String),
-    /// The host failed. The text is for the host's log, not for the caller.
+    /// The host failed. The text is for the host's log; callers do not get it.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+impl fmt::Display for RequestField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Timeout => "timeout",
+            Self::MaxRetries => "retries",
+            Self::CallbackUrl => "callback URL",
+            Self::PolicyTimeout => "timeout of the policy",
+            Self::PolicyMemoryMaxBytes => "memory limit of the policy",
+            Self::PolicyResultMaxBytes => "result limit of the policy",
+            Self::PolicyLogMaxBytes => "log limit of the policy",
+            Self::ArtifactLocation => "location of the artifact",
+            Self::ArtifactChecksum => "checksum of the artifact",
+        })
+    }
+}
+
+impl From<StoreError> for RequestError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::StorageFull(text) => {
+                tracing::error!(text, "the storage is full");
+                Self::DiskFull { retry_after: RETENTION_SWEEP_EVERY }
+            }
+            error @ (StoreError::LeaseLost(_) | StoreError::Failed(_)) => Self::Internal(error.to_string()),
+        }
+    }
 }

@@ -1,25 +1,25 @@
-//! A request to call a function, in the domain's words.
+//! A request to call a function, and how it is answered.
 
-use crate::{Mode, Schedule, TaskSpec};
+use crate::{Execution, Mode, Schedule, TaskSpec};
 use pilum_types::{ExecutionId, FunctionName, Parameter, TaskId, TenantId};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A request to call a function. Made by the gateway; every field is checked
-/// except against the host's bounds and the function's type.
+/// A request to call a function. The gateway makes it; every field is checked, except against
+/// the host's bounds and the function's type.
 #[derive(Debug, Clone)]
 pub struct Invocation {
-    /// Who asks.
+    /// The tenant of the caller.
     pub tenant: TenantId,
-    /// Whose function.
+    /// The task.
     pub target: Target,
-    /// Which function.
+    /// The function.
     pub function: FunctionName,
-    /// With what.
+    /// Its parameters.
     pub parameters: Vec<Parameter>,
-    /// How the result is wanted.
+    /// How the caller receives the result.
     pub mode: Mode,
-    /// An id the caller brings, which makes the submission idempotent.
+    /// An id that the client supplies. It makes the request idempotent.
     pub execution_id: Option<ExecutionId>,
     /// `None` takes the default of the mode.
     pub timeout: Option<Duration>,
@@ -27,25 +27,41 @@ pub struct Invocation {
     pub max_retries: Option<u32>,
     /// Environment variables for the guest.
     pub environment: Arc<[(String, String)]>,
-    /// Whether an instance that served an earlier call must not be used.
+    /// Forbids an instance that has served another call.
     pub force_new_instance: bool,
-    /// When an asynchronous execution is to run. Not for synchronous calls.
+    /// When an asynchronous execution may run. Synchronous calls do not use it.
     pub schedule: Schedule,
-    /// Where the terminal status of an asynchronous execution is sent to.
+    /// The URL that receives the terminal status of an asynchronous execution.
     pub callback: Option<Arc<str>>,
 }
 
-/// Whose function is called.
+/// The task that a caller means.
 #[derive(Debug, Clone)]
 pub enum Target {
-    /// NEW_TASK: the task is registered if its name is free.
+    /// NEW_TASK: the call registers the task if its name is free.
     New(TaskSpec),
-    /// EXISTING_TASK: the task with this id, or, where it is unknown and a spec
-    /// is given, a new one.
+    /// EXISTING_TASK: the task with this id. If the id is unknown and a spec is given, the call
+    /// registers a new task.
     Existing {
         /// The id.
         id: TaskId,
-        /// What to register when the id is unknown (`create_if_not_exists`).
+        /// What to register if the id is unknown (`create_if_not_exists`).
         otherwise: Option<TaskSpec>,
+    },
+}
+
+/// How an invocation was answered.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// A synchronous call has ended.
+    Finished(Arc<Execution>),
+    /// An asynchronous execution is accepted, now or before. Also the reply to a repeated
+    /// synchronous call whose timeout is over while the first call still runs.
+    Pending {
+        /// The execution as it is now.
+        execution: Arc<Execution>,
+        /// How long until it ends: an estimate from the run times of the function and from the
+        /// executions before it.
+        estimate: Duration,
     },
 }

@@ -1,9 +1,9 @@
-//! The port through which executions reach whatever runs functions.
+//! The port through which executions reach the engine.
 
 use crate::{PrepareError, Task};
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use pilum_call::{BindError, CallContext, HttpRequest};
+use pilum_call::{BindError, CallContext, HTTP_HANDLER_FUNCTION, HttpRequest};
 use pilum_types::{
     ArtifactSource, CallLimits, Description, Digest, FunctionName, Grants, Outcome, Parameter,
 };
@@ -11,43 +11,43 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-/// Runs functions. The host implements it over the engine, tests with a fake.
+/// Runs functions. The host implements it over the engine, and tests with a fake.
 ///
-/// A call goes through three steps so that each can fail in its own way before
-/// anything is created: [`prepare`](Self::prepare) the code,
-/// [`bind`](Self::bind) the call to a function of it, [`run`](Self::run).
+/// A call has three steps, so that the first two can fail before anything is created:
+/// [`prepare`](Self::prepare) the code, [`bind`](Self::bind) the call to a function of it, and
+/// [`run`](Self::run) it.
+// More than ten methods, because a second trait for the life of a task would have the same
+// implementors and the same associated type. Six of them have defaults.
 pub trait Runtime: Send + Sync + 'static {
-    /// Code ready to be called. Kept by the runtime in a cache of its own, and
-    /// asked for anew every few calls, so that what is idle can be evicted.
+    /// Code that is ready to be called. The runtime keeps it in a cache of its own. Callers ask
+    /// for it again every few calls, so that the runtime can evict idle code.
     type Prepared: fmt::Debug + Send + Sync + 'static;
     /// A function with parameters that fit it.
     type Call: Send + 'static;
 
-    /// Fetches, verifies and compiles the code at `source`, or finds it ready.
-    /// However many callers wait for the same code, the work is done once. Code
-    /// that imports what is not granted is refused.
+    /// Fetches, verifies and compiles the code at `source`, or finds it ready. The work is done
+    /// once, however many callers wait for the same code. Code that imports an interface
+    /// without a grant is refused.
     fn prepare(
         &self,
         source: &ArtifactSource,
         grants: &Grants,
     ) -> impl Future<Output = Result<Arc<Self::Prepared>, PrepareError>> + Send;
 
-    /// Keeps what is stored of a task's artifacts, those of its other revisions
-    /// too, from being evicted for as long as the answer lives. One is held for the
-    /// present revision of every registered task; with it goes whatever else is
-    /// kept for that revision. A runtime that evicts nothing has nothing to do.
+    /// Keeps the stored artifacts of all revisions of a task from being evicted while the
+    /// returned guard lives. There is one guard for the active revision of every registered
+    /// task. When it is dropped, the runtime also frees what it keeps for that revision.
     fn retain(&self, _task: &Task) -> RetainGuard {
         Box::new(())
     }
 
-    /// Has as many instances stand ready for a task as its policy asks for. They
-    /// are made beside everything else.
+    /// Fills the warm pool of a task in the background, as its policy asks.
     fn warm(&self, _task: &Task, _prepared: &Arc<Self::Prepared>, _limits: CallLimits) {}
 
-    /// Keeps an artifact's bytes, to be found by [`prepare`](Self::prepare).
+    /// Stores an artifact's bytes, so that [`prepare`](Self::prepare) finds them.
     ///
     /// # Errors
-    /// When they are too many, do not come whole, or cannot be kept.
+    /// When the bytes are too many, do not arrive completely, or cannot be stored.
     fn upload(
         &self,
         _bytes: BoxStream<'static, Result<Bytes, String>>,
@@ -55,12 +55,12 @@ pub trait Runtime: Send + Sync + 'static {
         std::future::ready(Err(PrepareError::Unavailable("nothing can be uploaded here".to_owned())))
     }
 
-    /// Forgets what a task's functions kept. It has been deleted.
+    /// Removes the values that the functions of a deleted task have stored.
     fn forget(&self, _task: &Task) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
 
-    /// What a task's code is, as its callers see it.
+    /// Describes a task's code to its callers.
     fn describe(
         &self,
         _task: &Task,
@@ -72,7 +72,7 @@ pub trait Runtime: Send + Sync + 'static {
     /// The digest of the artifact that the code was made from.
     fn digest(&self, prepared: &Self::Prepared) -> Digest;
 
-    /// Finds `function` and fits `parameters` to its type.
+    /// Finds `function` and converts `parameters` to its types.
     ///
     /// # Errors
     /// When there is no such function, or a parameter does not fit.
@@ -83,31 +83,44 @@ pub trait Runtime: Send + Sync + 'static {
         parameters: Vec<Parameter>,
     ) -> Result<Self::Call, BindError>;
 
-    /// Fits a request to the http handler in the code.
+    /// Checks a call as [`bind`](Self::bind) does, and drops the result.
     ///
     /// # Errors
-    /// When there is none.
+    /// Those of [`bind`](Self::bind).
+    fn check(
+        &self,
+        prepared: &Arc<Self::Prepared>,
+        function: &FunctionName,
+        parameters: &[Parameter],
+    ) -> Result<(), BindError> {
+        self.bind(prepared, function, parameters.to_vec()).map(drop)
+    }
+
+    /// Binds a request to the http handler in the code.
+    ///
+    /// # Errors
+    /// When the code has no http handler.
     fn bind_request(
         &self,
         _prepared: &Arc<Self::Prepared>,
         _request: HttpRequest,
     ) -> Result<Self::Call, BindError> {
-        Err(BindError::FunctionNotFound { name: "handle".to_owned(), exported: Vec::new() })
+        Err(BindError::FunctionNotFound { name: HTTP_HANDLER_FUNCTION.to_owned(), exported: Vec::new() })
     }
 
-    /// Runs one attempt to its end within `context.limits`. Dropping the future
-    /// stops the guest.
+    /// Runs one attempt to its end within `context.limits`. If the future is dropped, the guest
+    /// stops.
     fn run(&self, call: Self::Call, context: CallContext) -> impl Future<Output = Outcome> + Send;
 }
 
-/// Lets an artifact be evicted again when it is dropped.
+/// Keeps artifacts from being evicted until it is dropped.
 pub type RetainGuard = Box<dyn Any + Send + Sync>;
 
 /// An artifact that was uploaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadedArtifact {
-    /// How it is referred to.
+    /// The source that names it.
     pub source: ArtifactSource,
-    /// How long it is.
+    /// Its length in bytes.
     pub bytes: u64,
 }

@@ -1,7 +1,12 @@
-//! The bounds executions live under. The host reads them from its configuration.
+//! The bounds of executions. The host reads them from its configuration.
 
+use crate::Expiry;
 use pilum_types::CallLimits;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How often expired executions are removed. They must be gone within the hour after their
+/// retention, and this leaves many tries.
+pub(crate) const RETENTION_SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Everything that can be set about executions.
 #[derive(Debug, Clone)]
@@ -10,11 +15,11 @@ pub struct Settings {
     pub sync: SyncSettings,
     /// Asynchronous executions.
     pub asynchronous: AsyncSettings,
-    /// The bounds of a call; its `timeout` is replaced by the call's own.
+    /// The bounds of an attempt. Its `timeout` is replaced by the call's own.
     pub limits: CallLimits,
     /// How many tasks a tenant may register.
     pub max_tasks: usize,
-    /// Whether a callback may go to this URL; if not, why.
+    /// Checks whether a callback may go to this URL; the error says why not.
     pub check_callback: fn(&str) -> Result<(), String>,
 }
 
@@ -25,11 +30,11 @@ pub struct SyncSettings {
     pub default_timeout: Duration,
     /// The longest timeout a call may name.
     pub max_timeout: Duration,
-    /// How many run at once.
+    /// How many calls run at once.
     pub max_concurrent_requests: usize,
     /// How long a call waits for a slot before it is refused.
     pub slot_wait: Duration,
-    /// Whether failures that another attempt may cure are tried again.
+    /// Whether an attempt is repeated after a failure that another attempt may not meet.
     pub enable_retries: bool,
 }
 
@@ -42,14 +47,26 @@ pub struct AsyncSettings {
     pub max_timeout: Duration,
     /// How many executions may wait.
     pub max_queue_size: usize,
-    /// How many run at once.
+    /// How many calls run at once.
     pub max_concurrent_executions: usize,
     /// How long a finished execution can be read.
     pub status_retention: Duration,
-    /// How long a dead letter can be read and redriven, if longer than that.
+    /// How long a dead letter can be read and redriven, if that is longer than
+    /// `status_retention`.
     pub dead_letter_retention: Duration,
-    /// Whether failures that another attempt may cure are tried again.
+    /// Whether an attempt is repeated after a failure that another attempt may not meet.
     pub enable_retries: bool,
-    /// How many retries a call may ask for, and gets when it names none.
+    /// How many retries a call may ask for. A call that names no number gets as many.
     pub max_retries: u32,
+}
+
+impl AsyncSettings {
+    /// Which ended executions are removed at `now`.
+    pub(crate) fn expiry(&self, now: SystemTime) -> Expiry {
+        let before = |retention| now.checked_sub(retention).unwrap_or(UNIX_EPOCH);
+        Expiry {
+            ended_before: before(self.status_retention),
+            dead_letters_before: before(self.dead_letter_retention.max(self.status_retention)),
+        }
+    }
 }

@@ -56,7 +56,7 @@ const ADMISSION: Admission = Admission { max_pending: 1_000, expected: Duration:
 
 async fn submit(store: &SqliteStore, id: &str) {
     let accepted = store.submit(model::submission(id), ADMISSION, store.clock().now()).await.unwrap();
-    assert!(matches!(accepted, SubmitResult::New { .. }), "{accepted:?}");
+    assert!(matches!(accepted, SubmitResult::New(_)), "{accepted:?}");
 }
 
 async fn claim(store: &SqliteStore) -> Lease {
@@ -210,7 +210,7 @@ async fn submissions_are_refused_at_the_bound_in_bytes() {
         let mut submission = model::submission(&id);
         submission.environment = [("K".to_owned(), "x".repeat(50_000))].into();
         match store.submit(submission, ADMISSION, model::at(1)).await.unwrap() {
-            SubmitResult::New { .. } => accepted.push(id),
+            SubmitResult::New(_) => accepted.push(id),
             SubmitResult::StoreFull { max_bytes: 400_000 } => break,
             other => panic!("{other:?}"),
         }

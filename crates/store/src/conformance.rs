@@ -121,7 +121,7 @@ fn room(max_pending: usize) -> Admission {
 
 async fn submit(store: &impl Store, submission: Submission, ms: u64) -> usize {
     match store.submit(submission, room(MANY), at(ms)).await.unwrap() {
-        SubmitResult::New { queue_position } => queue_position,
+        SubmitResult::New(execution) => execution.queue_position.unwrap(),
         other => panic!("expected it to be new, got {other:?}"),
     }
 }
@@ -191,7 +191,7 @@ pub async fn accepts_a_submission_once(store: &impl Store) {
 pub async fn refuses_submissions_when_the_queue_is_full(store: &impl Store) {
     for (before, id) in ["a", "b"].into_iter().enumerate() {
         let accepted = store.submit(submission(id), room(2), at(0)).await.unwrap();
-        assert!(matches!(accepted, SubmitResult::New { queue_position } if queue_position == before + 1));
+        assert!(matches!(accepted, SubmitResult::New(e) if e.queue_position == Some(before + 1)));
     }
     assert!(matches!(store.submit(submission("c"), room(2), at(0)).await.unwrap(), SubmitResult::QueueFull));
     assert!(store.get(&tenant(), &execution_id("c")).await.unwrap().is_none());
@@ -199,7 +199,7 @@ pub async fn refuses_submissions_when_the_queue_is_full(store: &impl Store) {
     assert!(matches!(known, SubmitResult::Existing(_)), "a repeat needs no room");
     claim(store, 1).await;
     let accepted = store.submit(submission("c"), room(2), at(2)).await.unwrap();
-    assert!(matches!(accepted, SubmitResult::New { queue_position: 2 }), "what runs does not wait");
+    assert!(matches!(accepted, SubmitResult::New(e) if e.queue_position == Some(2)), "what runs does not wait");
 }
 
 pub async fn claims_in_order_of_submission(store: &impl Store) {
@@ -416,10 +416,10 @@ pub async fn lists_in_pages(store: &impl Store) {
 }
 
 /// Submits under a generated id.
-async fn accept_made(store: &impl Store, submission: Submission, ms: u64) {
-    let made = Admission { client_supplied_id: false, ..room(MANY) };
-    let accepted = store.submit(submission, made, at(ms)).await.unwrap();
-    assert!(matches!(accepted, SubmitResult::New { .. }), "{accepted:?}");
+async fn submit_with_generated_id(store: &impl Store, submission: Submission, ms: u64) {
+    let generated = Admission { client_supplied_id: false, ..room(MANY) };
+    let accepted = store.submit(submission, generated, at(ms)).await.unwrap();
+    assert!(matches!(accepted, SubmitResult::New(_)), "{accepted:?}");
 }
 
 async fn expire(store: &impl Store, before: u64, batch: usize) -> usize {
@@ -429,7 +429,7 @@ async fn expire(store: &impl Store, before: u64, batch: usize) -> usize {
 
 pub async fn expires_ended_executions(store: &impl Store) {
     for (id, end) in [("a", 10), ("b", 20), ("c", 30)] {
-        accept_made(store, submission(id), 0).await;
+        submit_with_generated_id(store, submission(id), 0).await;
         let lease = claim(store, 5).await;
         store.finish(&lease.fence, completed(), at(end)).await.unwrap();
     }
@@ -443,7 +443,7 @@ pub async fn expires_ended_executions(store: &impl Store) {
     assert_eq!(expire(store, 1_000_000, MANY).await, 1);
     assert_eq!(get(store, "running").await.state, State::Running);
     assert_eq!(get(store, "waiting").await.state, State::Pending);
-    assert_eq!(submit(store, submission("a"), 50).await, 1, "its id is free again");
+    assert_eq!(submit(store, submission("a"), 50).await, 2, "its id is free again");
 }
 
 pub async fn removes_ended_executions_of_a_task(store: &impl Store) {
@@ -472,7 +472,7 @@ pub async fn keeps_tenants_apart(store: &impl Store) {
     let stranger = TenantId::parse("b").unwrap();
     submit(store, submission("a"), 0).await;
     let theirs = Submission { tenant: stranger.clone(), max_retries: 9, ..submission("a") };
-    assert_eq!(submit(store, theirs.clone(), 1).await, 1, "the same id is another execution's there");
+    assert_eq!(submit(store, theirs.clone(), 1).await, 2, "the same id is another execution's there");
     let lease = claim(store, 2).await;
     assert_eq!(lease.submission, submission("a"));
     store.finish(&lease.fence, completed(), at(3)).await.unwrap();

@@ -133,9 +133,9 @@ impl StoreLogic {
         let record = Record::new(submission, admission, now, self.last_number);
         table.insert(&record)?;
         self.scheduler.enqueue(&record, now);
-        // A delayed execution has no position yet.
-        let queue_position = self.scheduler.queue_position(record.number).unwrap_or(1);
-        Ok(SubmitResult::New { queue_position })
+        // A delayed execution has no position yet; it could be the next when it is due.
+        let queue_position = self.scheduler.queue_position(record.number).or(Some(1));
+        Ok(SubmitResult::New(Box::new(Execution { queue_position, ..record.execution })))
     }
 
     /// See [`crate::WorkQueue::claim`].

@@ -75,11 +75,8 @@ pub struct Admission {
 /// What became of a submission.
 #[derive(Debug, Clone)]
 pub enum SubmitResult {
-    /// It is stored.
-    New {
-        /// Its place among those that wait, from 1; an estimate.
-        queue_position: usize,
-    },
+    /// It is stored; this is its pending execution, with its queue position.
+    New(Box<Execution>),
     /// The same submission is stored already.
     Existing(Box<Execution>),
     /// The id belongs to another submission.

@@ -1,0 +1,52 @@
+//! The one shutdown tree: every spawned task belongs to it, and the drain waits for it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long the tasks that were stopped at the end of a drain have to finish. Guests stop
+/// within milliseconds; the rest is for the store to record what is handed back.
+const STOP_WAIT: Duration = Duration::from_secs(5);
+
+/// Whether the host takes new work, and everything that it has spawned.
+#[derive(Debug, Default)]
+pub(crate) struct Lifecycle {
+    draining: AtomicBool,
+    /// The dispatcher, the timers, asynchronous runs, streamed runs, detached work, and a
+    /// token for each synchronous call that runs. Closed and waited for by the drain.
+    pub(crate) tracker: TaskTracker,
+    /// Cancelled when the drain begins: nothing more is claimed.
+    pub(crate) stop: CancellationToken,
+    /// Cancelled when the time of the drain is over: runs are handed back.
+    pub(crate) abort: CancellationToken,
+}
+
+impl Lifecycle {
+    /// Whether new work is refused.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Begins the drain.
+    pub(crate) fn begin_drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.stop.cancel();
+        self.tracker.close();
+    }
+
+    /// Waits at most `bound` until all spawned tasks have ended; false if some have not.
+    pub(crate) async fn ended_within(&self, bound: Duration) -> bool {
+        tokio::time::timeout(bound, self.tracker.wait()).await.is_ok()
+    }
+
+    /// Waits until all tasks that were told to stop have ended, or logs that some have not.
+    pub(crate) async fn stopped(&self) {
+        if !self.ended_within(STOP_WAIT).await {
+            tracing::error!(left = self.tracker.len(), "the drain is over, but some tasks have not ended");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

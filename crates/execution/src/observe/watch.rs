@@ -1,0 +1,198 @@
+//! Following an execution: every change of its state, and its log lines.
+
+use super::query::Query;
+use crate::{Execution, RequestError, Runtime, Store};
+use pilum_call::LogSink;
+use pilum_store::lock::lock;
+use pilum_types::{ExecutionId, LogLine, TenantId};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::broadcast::{self, error::RecvError};
+
+/// How many updates are kept for a slow watcher. A slower one misses log lines, but not the
+/// end: it is told how the execution stands.
+const BUFFERED_MAX: usize = 256;
+/// How long a watcher waits for an update before it reads the execution. Changes that another
+/// host makes are not announced here.
+const POLL_EVERY: Duration = Duration::from_secs(5);
+
+/// An update about an execution.
+#[derive(Debug, Clone)]
+pub enum Update {
+    /// The execution changed; this is how it stands now.
+    Changed(Arc<Execution>),
+    /// The execution wrote this log line.
+    Logged(LogLine),
+    /// The watcher was too slow, and this many updates are missing.
+    Missed(u64),
+}
+
+/// The watchers of all executions.
+#[derive(Debug, Default)]
+pub(crate) struct Watchers {
+    /// Locked for a look-up, and only while there is any watcher.
+    watched: Mutex<HashMap<Key, broadcast::Sender<Update>>>,
+    count: AtomicUsize,
+}
+
+type Key = (TenantId, ExecutionId);
+
+/// The updates about one execution, until it has ended. See [`Query::watch`].
+#[derive(Debug)]
+pub struct Watch<R: Runtime, S: Store> {
+    query: Arc<Query<R, S>>,
+    subscription: Subscription,
+    /// The execution in the latest update.
+    last: Option<Arc<Execution>>,
+    /// The execution at the beginning, until it has been returned.
+    first: Option<Arc<Execution>>,
+}
+
+/// A watcher's subscription. It ends when it is dropped.
+#[derive(Debug)]
+struct Subscription {
+    watchers: Arc<Watchers>,
+    key: Key,
+    updates: broadcast::Receiver<Update>,
+}
+
+impl Watchers {
+    /// A sink that announces the log lines of an execution.
+    pub(crate) fn log_sink(self: &Arc<Self>, tenant: &TenantId, id: &ExecutionId) -> LogSink {
+        let (watchers, tenant, id) = (Arc::clone(self), tenant.clone(), id.clone());
+        LogSink::new(move |line| watchers.send(&tenant, &id, || Update::Logged(line.clone())))
+    }
+
+    /// Announces a change.
+    pub(crate) fn publish(&self, execution: &Arc<Execution>) {
+        self.send(&execution.tenant, &execution.id, || Update::Changed(Arc::clone(execution)));
+    }
+
+    fn send(&self, tenant: &TenantId, id: &ExecutionId, update: impl FnOnce() -> Update) {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let sender = lock(&self.watched).get(&(tenant.clone(), id.clone())).cloned();
+        if let Some(sender) = sender {
+            // The last watcher may have gone in the meantime.
+            let _ = sender.send(update());
+        }
+    }
+
+    fn subscribe(self: &Arc<Self>, key: Key) -> Subscription {
+        let mut watched = lock(&self.watched);
+        self.count.fetch_add(1, Ordering::Release);
+        let sender = watched.entry(key.clone()).or_insert_with(|| broadcast::Sender::new(BUFFERED_MAX));
+        Subscription { watchers: Arc::clone(self), key, updates: sender.subscribe() }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut watched = lock(&self.watchers.watched);
+        self.watchers.count.fetch_sub(1, Ordering::Release);
+        if watched.get(&self.key).is_some_and(|sender| sender.receiver_count() <= 1) {
+            watched.remove(&self.key);
+        }
+    }
+}
+
+impl<R: Runtime, S: Store> Watch<R, S> {
+    /// The next update: first how the execution stands, last how it ended, then `None`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn next(&mut self) -> Result<Option<Update>, RequestError> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(self.changed(first)));
+        }
+        loop {
+            if self.last.as_ref().is_none_or(|last| last.state.is_terminal()) {
+                return Ok(None);
+            }
+            match tokio::time::timeout(POLL_EVERY, self.subscription.updates.recv()).await {
+                Ok(Ok(Update::Changed(execution))) if self.is_new(&execution) => {
+                    return Ok(Some(self.changed(execution)));
+                }
+                Ok(Ok(Update::Changed(_))) => {}
+                Ok(Ok(update)) => return Ok(Some(update)),
+                Ok(Err(RecvError::Lagged(missed))) => return Ok(Some(Update::Missed(missed))),
+                Err(_) | Ok(Err(RecvError::Closed)) => {
+                    let Some(execution) = self.read().await? else { return Ok(None) };
+                    if self.is_new(&execution) {
+                        return Ok(Some(self.changed(execution)));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn read(&self) -> Result<Option<Arc<Execution>>, RequestError> {
+        let (tenant, id) = &self.subscription.key;
+        self.query.execution(tenant, id).await
+    }
+
+    fn changed(&mut self, execution: Arc<Execution>) -> Update {
+        self.last = Some(Arc::clone(&execution));
+        Update::Changed(execution)
+    }
+
+    /// Whether the execution has advanced since the latest update.
+    fn is_new(&self, execution: &Execution) -> bool {
+        let step = |e: &Execution| (e.attempts_begun(), e.attempts.last().is_some_and(|a| a.took.is_some()));
+        self.last.as_ref().is_none_or(|last| execution.state.is_terminal() || step(execution) > step(last))
+    }
+}
+
+impl<R: Runtime, S: Store> Query<R, S> {
+    /// Follows an execution: how it stands, every change, its log lines, and how it ends.
+    /// `None` if there is no such execution.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn watch(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        id: &ExecutionId,
+    ) -> Result<Option<Watch<R, S>>, RequestError> {
+        // Subscribed before the execution is read, so that no change in between is missed.
+        let subscription = self.observer.watchers.subscribe((tenant.clone(), id.clone()));
+        let first = self.execution(tenant, id).await?;
+        Ok(first.map(|first| Watch {
+            query: Arc::clone(self),
+            subscription,
+            last: None,
+            first: Some(first),
+        }))
+    }
+
+    /// The execution when it has ended, or as it stands after `patience`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn wait(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        id: &ExecutionId,
+        patience: Duration,
+    ) -> Result<Option<Arc<Execution>>, RequestError> {
+        let Some(mut watch) = self.watch(tenant, id).await? else { return Ok(None) };
+        let ended = async {
+            while watch.next().await?.is_some() {}
+            Ok::<_, RequestError>(())
+        };
+        // A timeout is no error here: the execution is read below in both cases.
+        if let Ok(failed) = tokio::time::timeout(patience, ended).await {
+            failed?;
+        }
+        match &watch.last {
+            Some(last) if last.state.is_terminal() => Ok(Some(Arc::clone(last))),
+            _ => self.execution(tenant, id).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! The dispatcher: it claims executions from the store in batches. If runs are short, it
+//! claims executions before their runners are free.
+
+use super::Queue;
+use super::worker::{LEASE, STORE_PAUSE};
+use crate::catch_panic::catch_panic;
+use crate::{ClaimBatch, Execution, Runtime, Store};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+impl<R: Runtime, S: Store> Queue<R, S> {
+    /// Claims executions and runs them until the drain.
+    pub(crate) async fn run_dispatcher(self: &Arc<Self>) {
+        while !self.lifecycle.stop.is_cancelled() {
+            if self.claim_and_spawn().await {
+                continue;
+            }
+            // A wake during the claim is kept, so it is not missed.
+            tokio::select! {
+                biased;
+                () = self.lifecycle.stop.cancelled() => return,
+                () = self.wake.notified() => {}
+            }
+        }
+    }
+
+    /// Wakes the dispatcher when something becomes due, until the drain.
+    pub(crate) async fn run_due_timer(&self) {
+        self.due_timer.run(&self.lifecycle.stop, &self.wake).await;
+    }
+
+    /// Reports how an asynchronous execution stands now.
+    pub(crate) fn changed(&self, execution: &Arc<Execution>) {
+        if execution.state.is_terminal() {
+            let entry = self.tasks.entry(&execution.tenant, &execution.task_id);
+            let at = execution.completed_at.unwrap_or_else(|| self.ctx.clock.now());
+            self.observer.count_ended(entry.as_deref(), execution, at);
+            self.observer.finished.insert(execution);
+            self.callbacks.due.notify_one();
+        }
+        self.observer.watchers.publish(execution);
+    }
+
+    /// Claims as many executions as there is room for, and spawns a worker for each; false if
+    /// there was none.
+    async fn claim_and_spawn(self: &Arc<Self>) -> bool {
+        if self.ctx.settings.asynchronous.max_concurrent_executions == 0 {
+            return false;
+        }
+        // A claim without room still handles late and lost executions.
+        let room = self.dispatch.room(self.ctx.clock.uptime());
+        let began = Instant::now();
+        // A panic in a store must not end the dispatcher.
+        let claimed = catch_panic(self.ctx.store.claim(self.ctx.clock.now(), LEASE, room)).await;
+        let ClaimBatch { leases, changed, next_due } = match claimed {
+            Ok(Ok(batch)) => batch,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "no execution could be claimed");
+                self.due_timer.set(Instant::now() + STORE_PAUSE);
+                return false;
+            }
+            Err(_panic) => {
+                self.due_timer.set(Instant::now() + STORE_PAUSE);
+                return false;
+            }
+        };
+        for execution in &changed {
+            self.changed(execution);
+        }
+        if let Some(at) = next_due {
+            self.due_timer.set(self.ctx.clock.instant(at));
+        }
+        if leases.is_empty() {
+            return false;
+        }
+        self.dispatch.claim_time.record(began.elapsed());
+        for lease in leases {
+            let active = self.dispatch.active.enter();
+            let held = self.dispatch.held.enter();
+            let queue = Arc::clone(self);
+            self.lifecycle.tracker.spawn(async move {
+                queue.execute(lease, active).await;
+                drop(held);
+                queue.wake.notify_one();
+            });
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+impl<R: Runtime, S: Store> Queue<R, S> {
+    /// Pretends that claims take this long.
+    fn record_claim_time(&self, took: std::time::Duration) {
+        self.dispatch.claim_time.record(took);
+    }
+
+    /// How many executions workers hold.
+    pub(crate) fn held(&self) -> usize {
+        self.dispatch.held.count()
+    }
+
+    /// Wakes the dispatcher.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests;
