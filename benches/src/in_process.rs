@@ -3,12 +3,11 @@
 use crate::guests;
 use anyhow::{Result, bail, ensure};
 use pilum_engine::{Compiler, Engine, EngineSettings, Services};
-use pilum_execution::{
-    ArtifactLabels, Executions, Invocation, KeyValues, Mode, Reply, Schedule, Target, TaskSpec,
-};
+use pilum_execution::{ArtifactLabels, Executions, Invocation, Mode, Reply, Schedule, Target, TaskSpec};
 use pilum_host::EngineRuntime;
 use pilum_host::config::Config;
 use pilum_host::wiring::{self, HostExecutions};
+use pilum_sqlite::KeyValues;
 use pilum_types::{
     ArtifactSource, FunctionName, Output, Parameter, State, TaskId, TaskName, TenantId, Value,
 };

@@ -65,9 +65,7 @@ impl<R: Runtime, S: Store> Cancellation<R, S> {
         };
         match tokio::time::timeout(CANCEL_WAIT, stopped).await {
             Ok(cancelled) => cancelled,
-            Err(_elapsed) => {
-                Err(RequestError::Internal(format!("{id} did not stop within {CANCEL_WAIT:?}")))
-            }
+            Err(_elapsed) => Err(RequestError::Internal(format!("{id} did not stop within {CANCEL_WAIT:?}"))),
         }
     }
 

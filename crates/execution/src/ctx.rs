@@ -23,10 +23,7 @@ impl<R: Runtime, S: Store> Ctx<R, S> {
     pub(crate) fn run(&self, call: R::Call, context: CallContext) -> impl Future<Output = Outcome> {
         catch_panic(self.runtime.run(call, context)).map(|ended| {
             ended.unwrap_or_else(|_panic| {
-                Outcome::failed(Failure::new(
-                    FailureCode::HostError,
-                    "the host failed while it ran the call",
-                ))
+                Outcome::failed(Failure::new(FailureCode::HostError, "the host failed while it ran the call"))
             })
         })
     }

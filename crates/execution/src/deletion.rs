@@ -162,3 +162,6 @@ impl<R: Runtime, S: Store> Deletion<R, S> {
         Ok(ids)
     }
 }
+
+#[cfg(test)]
+mod tests;

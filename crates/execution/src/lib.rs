@@ -39,6 +39,8 @@ mod ids;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+use pilum_store::MemoryStore;
 
 pub use cancel::{CancelResult, Cancellation};
 pub use deletion::{DeleteResult, Deletion};

@@ -163,11 +163,11 @@ async fn find<R: Runtime, S: Store>(
     wait: Duration,
 ) -> Response {
     let found = match ExecutionId::parse(&text) {
-        Ok(id) if wait.is_zero() => door.executions.execution(tenant, &id).await,
+        Ok(id) if wait.is_zero() => door.executions.query().execution(tenant, &id).await,
         Ok(id) => tokio::select! {
-            found = door.executions.wait(tenant, &id, wait) => found,
+            found = door.executions.query().wait(tenant, &id, wait) => found,
             // Nobody is kept waiting by a host that is about to go.
-            () = door.draining.cancelled() => door.executions.execution(tenant, &id).await,
+            () = door.draining.cancelled() => door.executions.query().execution(tenant, &id).await,
         },
         // A malformed id is nobody's: it is answered as any unknown one.
         Err(_nobodys) => Ok(None),
@@ -192,7 +192,7 @@ async fn scrape<R: Runtime, S: Store>(State(door): State<Arc<Door<R, S>>>) -> Re
 }
 
 async fn figures<R: Runtime, S: Store>(door: &Door<R, S>) -> Response {
-    let stats = match door.executions.stats().await {
+    let stats = match door.executions.query().stats().await {
         Ok(stats) => stats,
         Err(refusal) => return rejected(&refusal.into()),
     };

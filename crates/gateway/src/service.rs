@@ -52,7 +52,7 @@ async fn page<R: Runtime, S: Store>(
 ) -> Result<reply::Page<ExecutionInfo>, Rejection> {
     let limit = query.limit;
     let more = ListQuery { limit: limit + 1, ..query };
-    let found = executions.list_executions(tenant, &more).await?;
+    let found = executions.query().list(tenant, &more).await?;
     Ok(reply::page(found.iter().map(reply::execution_info), limit))
 }
 

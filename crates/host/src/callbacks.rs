@@ -67,7 +67,7 @@ impl Sender {
         // Never closed.
         while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
             while deliveries.try_join_next().is_some() {}
-            match sender.executions.next_callback().await {
+            match sender.executions.callbacks().next().await {
                 Ok(callback) => {
                     let sender = Arc::clone(&sender);
                     deliveries.spawn(async move {
@@ -104,7 +104,7 @@ impl Sender {
         };
         // However long it takes: what is not recorded would be sent again.
         let follows = loop {
-            match self.executions.callback_tried(callback, again).await {
+            match self.executions.callbacks().tried(callback, again).await {
                 Ok(follows) => break follows,
                 Err(error) => tracing::error!(id, %error, "how a callback went is not recorded yet"),
             }

@@ -6,7 +6,9 @@ use futures::stream::BoxStream;
 use pilum_artifact::ArtifactError;
 use pilum_call::{BindError, CallContext, HttpRequest};
 use pilum_engine::{BoundCall, Code, Engine, EngineError};
-use pilum_execution::{KeyValues, PrepareError, RequestField, RetainGuard, Runtime, Task, UploadedArtifact};
+use pilum_execution::{PrepareError, RequestField, RetainGuard, Runtime, Task, UploadedArtifact};
+use pilum_sqlite::KeyValues;
+use pilum_store::KeyValueStore as _;
 use pilum_types::{
     ArtifactSource, CallLimits, Description, Digest, FunctionName, Grants, Outcome, Parameter, TaskId,
     TenantId,
@@ -43,7 +45,7 @@ impl Runtime for EngineRuntime {
     }
 
     async fn forget(&self, task: &Task) {
-        if let Err(error) = self.1.forget(values_of(&task.tenant, &task.id)).await {
+        if let Err(error) = self.1.remove_namespace(values_of(&task.tenant, &task.id)).await {
             tracing::warn!(%error, "what a deleted task kept is still there");
         }
     }

@@ -6,7 +6,8 @@ use http_body_util::BodyExt as _;
 use pilum_artifact::{Outbound, OutboundRequestError};
 use pilum_call::{HttpBody, RevisionKey};
 use pilum_engine::{KeyValue, KeyValueError, Running, SendError, SendRequest, Sending};
-use pilum_execution::KeyValues;
+use pilum_sqlite::KeyValues;
+use pilum_store::{KeyPage, KeyValueStore as _};
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -70,7 +71,7 @@ impl Values {
 }
 
 fn told<T>(
-    running: impl Future<Output = Result<T, pilum_execution::KeyValueError>> + Send + 'static,
+    running: impl Future<Output = Result<T, pilum_store::KeyValueError>> + Send + 'static,
 ) -> Running<T> {
     Box::pin(async move { running.await.map_err(|error| KeyValueError(error.to_string())) })
 }
@@ -93,7 +94,11 @@ impl KeyValue for Values {
 
     fn keys(&self, owner: RevisionKey, bucket: Arc<str>, after: u64) -> Running<(Vec<String>, Option<u64>)> {
         let values = self.0.clone();
-        told(async move { values.keys(values_of(&owner.tenant, &owner.task), bucket, after).await })
+        told(async move {
+            let KeyPage { keys, next } =
+                values.keys(values_of(&owner.tenant, &owner.task), bucket, after).await?;
+            Ok((keys, next))
+        })
     }
 
     fn increment(&self, owner: RevisionKey, bucket: Arc<str>, key: String, delta: u64) -> Running<u64> {

@@ -96,8 +96,7 @@ mod tests {
     #[test]
     fn the_wall_clock_counts_only_after_a_reboot() {
         let checkpoint = ClockCheckpoint { boot_id: "this".into(), ..ClockCheckpoint::new() };
-        let last =
-            |boot: &str| Some((boot.to_owned(), checkpoint.since_boot(), nanos(at(10))));
+        let last = |boot: &str| Some((boot.to_owned(), checkpoint.since_boot(), nanos(at(10))));
         assert_eq!(checkpoint.time_after(None, at(3)), at(3));
         for wall in [at(9), at(10), at(11)] {
             let time = checkpoint.time_after(last("this"), wall);

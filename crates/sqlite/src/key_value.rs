@@ -90,7 +90,8 @@ impl KeyValueStore for KeyValues {
                     return Err(KeyValueError::TooMuch { max_bytes: READ_MAX_BYTES }.into());
                 }
                 bytes += found.last().and_then(Option::as_ref).map_or(0, Vec::len);
-                found.push(statement.query_row(params![namespace, bucket, key], |row| row.get(0)).optional()?);
+                found
+                    .push(statement.query_row(params![namespace, bucket, key], |row| row.get(0)).optional()?);
             }
             Ok(found)
         })
@@ -135,12 +136,7 @@ impl KeyValueStore for KeyValues {
         .await
     }
 
-    async fn keys(
-        &self,
-        namespace: String,
-        bucket: Arc<str>,
-        after: u64,
-    ) -> Result<KeyPage, KeyValueError> {
+    async fn keys(&self, namespace: String, bucket: Arc<str>, after: u64) -> Result<KeyPage, KeyValueError> {
         self.with(move |connection| {
             let sql = "SELECT id, key FROM entries WHERE task = ?1 AND bucket = ?2 AND id > ?3 ORDER BY id LIMIT ?4";
             let mut statement = connection.prepare_cached(sql)?;
@@ -236,18 +232,14 @@ fn size(
     let sql = "SELECT octet_length(bucket) + octet_length(key) + length(value) FROM entries \
         WHERE task = ?1 AND bucket = ?2 AND key = ?3";
     let mut statement = transaction.prepare_cached(sql)?;
-    let texts = statement.query_row(params![namespace, bucket, key], |row| row.get::<_, i64>(0)).optional()?;
+    let texts =
+        statement.query_row(params![namespace, bucket, key], |row| row.get::<_, i64>(0)).optional()?;
     Ok(texts.map(|texts| texts + ENTRY_COST_BYTES))
 }
 
 /// Records that an entry cost `before` bytes and costs `after` now. Returns the bytes of the
 /// namespace.
-fn account(
-    transaction: &Transaction<'_>,
-    namespace: &str,
-    before: i64,
-    after: i64,
-) -> rusqlite::Result<i64> {
+fn account(transaction: &Transaction<'_>, namespace: &str, before: i64, after: i64) -> rusqlite::Result<i64> {
     let sql = "INSERT INTO usage (task, bytes) VALUES (?1, ?2) \
         ON CONFLICT (task) DO UPDATE SET bytes = bytes + ?2 RETURNING bytes";
     let mut statement = transaction.prepare_cached(sql)?;

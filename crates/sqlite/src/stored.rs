@@ -217,15 +217,8 @@ pub(crate) fn write_outcome(outcome: &Outcome) -> Result<Vec<u8>, StoreError> {
 /// The outcome of a blob.
 pub(crate) fn read_outcome(blob: &[u8]) -> Result<Outcome, StoreError> {
     let StoredOutcome::V1 { result, usage, log, instance: id } = read(blob)?;
-    let StoredUsage {
-        queue_wait,
-        acquire,
-        guest,
-        fuel_consumed,
-        peak_memory_bytes,
-        attempt,
-        instance_calls,
-    } = usage;
+    let StoredUsage { queue_wait, acquire, guest, fuel_consumed, peak_memory_bytes, attempt, instance_calls } =
+        usage;
     Ok(Outcome {
         result: match result {
             Ok(StoredOutput::Typed(value)) => Ok(Output::Typed(value.into())),

@@ -253,7 +253,12 @@ impl RecordTable for SqlTable<'_> {
         Ok(RemovedCounts { executions, dead_letters })
     }
 
-    fn remove_ended(&mut self, tenant: &TenantId, task_id: &TaskId, batch: usize) -> Result<RemovedCounts, StoreError> {
+    fn remove_ended(
+        &mut self,
+        tenant: &TenantId,
+        task_id: &TaskId,
+        batch: usize,
+    ) -> Result<RemovedCounts, StoreError> {
         let sql = "SELECT number, dead_letter FROM executions WHERE tenant = ?1 AND task_id = ?2 AND state >= 2 \
             AND expired = 0 LIMIT ?3";
         let batch = i64::try_from(batch).unwrap_or(i64::MAX);

@@ -8,8 +8,8 @@ use pilum_store::{
     WorkQueue as _,
 };
 use pilum_types::{
-    ArtifactSource, Digest, ExecutionId, Failure, FailureCode, Grants, HttpGrant, InstancePolicy, LogLine, LogStream,
-    Outcome, Output, Policy, PolicyLimits, Reuse, State, TaskId, TaskName, TenantId, Usage, Value,
+    ArtifactSource, Digest, ExecutionId, Failure, FailureCode, Grants, HttpGrant, InstancePolicy, LogLine,
+    LogStream, Outcome, Output, Policy, PolicyLimits, Reuse, State, TaskId, TaskName, TenantId, Usage, Value,
 };
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -52,7 +52,8 @@ fn open(directory: &Path) -> Result<SqliteStore, OpenError> {
 
 pilum_store::conformance!(Temporary::new());
 
-const ADMISSION: Admission = Admission { max_pending: 1_000, expected: Duration::ZERO, client_supplied_id: true };
+const ADMISSION: Admission =
+    Admission { max_pending: 1_000, expected: Duration::ZERO, client_supplied_id: true };
 
 async fn submit(store: &SqliteStore, id: &str) {
     let accepted = store.submit(model::submission(id), ADMISSION, store.clock().now()).await.unwrap();
@@ -218,7 +219,10 @@ async fn submissions_are_refused_at_the_bound_in_bytes() {
     assert!((4..8).contains(&accepted.len()), "{}", accepted.len());
     // Expired results make room.
     for id in &accepted {
-        store.cancel_pending(&TenantId::default(), &ExecutionId::parse(id).unwrap(), "", model::at(2)).await.unwrap();
+        store
+            .cancel_pending(&TenantId::default(), &ExecutionId::parse(id).unwrap(), "", model::at(2))
+            .await
+            .unwrap();
     }
     let expiry = Expiry { ended_before: model::at(3), dead_letters_before: model::at(3) };
     store.expire(expiry, model::at(1_000_000), 100).await.unwrap();

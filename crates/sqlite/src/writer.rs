@@ -198,7 +198,9 @@ impl Writer {
                 *old = logic;
             }
             Err(error) => {
-                self.shared.fatal_failure.send_replace(Some(format!("a failed change cannot be undone: {error}")));
+                self.shared
+                    .fatal_failure
+                    .send_replace(Some(format!("a failed change cannot be undone: {error}")));
             }
         }
     }

@@ -166,7 +166,9 @@ pub async fn accepts_a_submission_once(store: &impl Store) {
     assert!(execution.outcome.is_none());
 
     let again = store.submit(submission("a"), room(MANY), at(5)).await.unwrap();
-    assert!(matches!(again, SubmitResult::Existing(e) if e.accepted_at == at(0) && e.queue_position == Some(1)));
+    assert!(
+        matches!(again, SubmitResult::Existing(e) if e.accepted_at == at(0) && e.queue_position == Some(1))
+    );
     let base = submission("a");
     for other in [
         Submission { task_id: TaskId::parse("u").unwrap(), ..base.clone() },
@@ -199,7 +201,10 @@ pub async fn refuses_submissions_when_the_queue_is_full(store: &impl Store) {
     assert!(matches!(known, SubmitResult::Existing(_)), "a repeat needs no room");
     claim(store, 1).await;
     let accepted = store.submit(submission("c"), room(2), at(2)).await.unwrap();
-    assert!(matches!(accepted, SubmitResult::New(e) if e.queue_position == Some(2)), "what runs does not wait");
+    assert!(
+        matches!(accepted, SubmitResult::New(e) if e.queue_position == Some(2)),
+        "what runs does not wait"
+    );
 }
 
 pub async fn claims_in_order_of_submission(store: &impl Store) {

@@ -64,7 +64,12 @@ pub trait RecordTable {
     ///
     /// # Errors
     /// When the table cannot be written.
-    fn remove_ended(&mut self, tenant: &TenantId, task_id: &TaskId, batch: usize) -> Result<RemovedCounts, StoreError>;
+    fn remove_ended(
+        &mut self,
+        tenant: &TenantId,
+        task_id: &TaskId,
+        batch: usize,
+    ) -> Result<RemovedCounts, StoreError>;
     /// The stored bytes, and their bound.
     fn bytes(&self) -> (u64, u64);
 }

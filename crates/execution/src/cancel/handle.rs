@@ -96,7 +96,8 @@ impl CancelHandles {
     pub(crate) fn hold(&self, tenant: &TenantId, id: &ExecutionId) -> CancelHandleGuard<'_> {
         let key = (tenant.clone(), id.clone());
         let mut map = lock(&self.map);
-        let shared = map.entry(key.clone()).or_insert_with(|| SharedHandle { handle: Arc::default(), users: 0 });
+        let shared =
+            map.entry(key.clone()).or_insert_with(|| SharedHandle { handle: Arc::default(), users: 0 });
         shared.users += 1;
         CancelHandleGuard { handles: self, key, handle: Arc::clone(&shared.handle) }
     }

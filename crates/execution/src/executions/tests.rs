@@ -1,7 +1,7 @@
 //! Whole hosts under generated sequences of what callers do, in paused time,
 //! against what may become of an execution.
 
-use crate::fake::{Rig, call, parameter, sleep};
+use crate::testing::fake::{Rig, call, parameter, sleep};
 use crate::{CancelResult, Invocation, Schedule};
 use pilum_types::{ExecutionId, Priority, RetryClass, State, Value};
 use proptest::prelude::*;
@@ -41,7 +41,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 
 fn invocation(rig: &Rig, act: &Act) -> Option<Invocation> {
     let Act::Submit { function, priority, delay_ms, deadline_ms } = *act else { return None };
-    let now = rig.executions.core.clock.now();
+    let now = rig.executions.ctx().clock.now();
     let ahead = |ms: u16| Some(now + Duration::from_millis(ms.into()));
     let schedule = Schedule {
         priority: Priority::ALL[usize::from(priority)],
@@ -93,7 +93,7 @@ async fn act(rig: &Rig, model: &mut Model, act: &Act) {
     match act {
         Act::Submit { .. } => {
             let invocation = invocation(rig, act).expect("it is one");
-            let before = rig.executions.core.clock.now();
+            let before = rig.executions.ctx().clock.now();
             if let Ok(crate::Reply::Pending { execution, .. }) =
                 rig.invoke(Invocation { mode: crate::Mode::Async, ..invocation }).await
             {
@@ -103,7 +103,8 @@ async fn act(rig: &Rig, model: &mut Model, act: &Act) {
         }
         Act::Cancel { which, force } => {
             let Some(id) = model.pick(*which).cloned() else { return };
-            let cancelled = rig.executions.cancel(&Default::default(), &id, "", *force).await.unwrap();
+            let cancelled =
+                rig.executions.cancellation().cancel(&Default::default(), &id, "", *force).await.unwrap();
             let now = rig.get(&id).await.unwrap().state;
             match cancelled {
                 CancelResult::Done => assert_eq!(now, State::Cancelled),
@@ -115,7 +116,7 @@ async fn act(rig: &Rig, model: &mut Model, act: &Act) {
         Act::Redrive { which } => {
             let Some(id) = model.pick(*which).cloned() else { return };
             let was_dead = rig.get(&id).await.unwrap().is_dead_letter;
-            if let Ok(anew) = rig.executions.redrive(&Default::default(), &id).await {
+            if let Ok(anew) = rig.executions.dead_letters().redrive(&Default::default(), &id).await {
                 assert_eq!(anew.is_some(), was_dead, "{id}");
                 model.ids.extend(anew);
             }
@@ -141,14 +142,14 @@ proptest! {
             // Nothing takes longer than its retries and its schedule.
             for id in &model.ids.clone() {
                 let patience = Duration::from_secs(600);
-                let end = rig.executions.wait(&Default::default(), id, patience).await.unwrap();
+                let end = rig.executions.query().wait(&Default::default(), id, patience).await.unwrap();
                 assert!(end.is_some_and(|end: Arc<_>| end.state.is_terminal()), "{id} does not end");
             }
             model.look(&rig).await;
             // The last end may be told before its worker has let go.
             tokio::time::sleep(Duration::from_secs(1)).await;
             rig.assert_idle();
-            let stats = rig.executions.stats().await.unwrap();
+            let stats = rig.executions.query().stats().await.unwrap();
             let ended = stats.completed + stats.failed + stats.cancelled + stats.timed_out;
             assert_eq!((ended, stats.pending, stats.running), (model.ids.len() as u64, 0, 0));
         });

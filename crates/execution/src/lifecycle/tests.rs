@@ -1,8 +1,9 @@
 //! Shutdown under paused time.
 
-use crate::fake::{Rig, call, execution_id, sleep, spawn, under};
-use crate::{Invocation, Mode, Reply, RequestError, Store as _};
+use crate::testing::fake::{Rig, call, execution_id, sleep, spawn, under};
+use crate::{Invocation, Mode, Reply, RequestError};
 use futures::FutureExt as _;
+use pilum_store::WorkQueue as _;
 use pilum_types::{FailureCode, State};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
@@ -35,7 +36,7 @@ async fn an_idle_host_drains_at_once() {
     assert_eq!(drain(&rig, 10 * SECOND).await.unwrap(), Duration::ZERO);
     assert!(rig.executions.is_draining());
     assert_refused(&rig).await;
-    assert!(rig.executions.core.tracker.is_empty(), "nothing is left running");
+    assert!(rig.executions.lifecycle().tracker.is_empty(), "nothing is left running");
     rig.executions.drain(SECOND).await;
 }
 
@@ -43,9 +44,9 @@ async fn an_idle_host_drains_at_once() {
 async fn what_runs_may_end_and_what_waits_stays() {
     let rig = Rig::with(|s| s.asynchronous.max_concurrent_executions = 1);
     let called = rig.spawn(sleep(3_000));
-    let running = rig.accept(sleep(4_000)).await;
+    let running = rig.submit(sleep(4_000)).await;
     rig.fake.entered(2).await;
-    let pending = rig.accept(call("echo")).await;
+    let pending = rig.submit(call("echo")).await;
     let drained = drain(&rig, 10 * SECOND);
     while !rig.executions.is_draining() {
         tokio::task::yield_now().await;
@@ -62,7 +63,7 @@ async fn what_runs_may_end_and_what_waits_stays() {
 async fn what_does_not_end_in_time_is_stopped_or_handed_back() {
     let rig = Rig::with(|s| s.asynchronous.max_concurrent_executions = 1);
     let called = rig.spawn(call("gate"));
-    let running = rig.accept(call("gate")).await;
+    let running = rig.submit(call("gate")).await;
     rig.fake.entered(2).await;
     assert_eq!(drain(&rig, 10 * SECOND).await.unwrap(), 10 * SECOND);
     assert_eq!(rig.fake.inside.load(SeqCst), 0);
@@ -74,8 +75,8 @@ async fn what_does_not_end_in_time_is_stopped_or_handed_back() {
     assert_eq!((back.state, back.attempts.len()), (State::Pending, 1));
     assert_eq!(back.attempts[0].failure.as_ref().unwrap().code, FailureCode::WorkerLost);
     // The next start finds it at once.
-    let core = &rig.executions.core;
-    let claimed = core.store.claim(core.clock.now(), SECOND, 1).await.unwrap();
+    let ctx = rig.executions.ctx();
+    let claimed = ctx.store.claim(ctx.clock.now(), SECOND, 1).await.unwrap();
     assert_eq!(claimed.leases[0].attempt, 2);
     rig.assert_idle();
 }
@@ -86,7 +87,7 @@ async fn a_call_that_waits_for_a_slot_is_refused() {
     let running = rig.spawn(sleep(1_000));
     rig.fake.entered(1).await;
     let waiting = rig.spawn(under("mine", call("echo")));
-    while rig.executions.core.ledger.get(&Default::default(), &execution_id("mine")).is_none() {
+    while rig.executions.sync_executions().get(&Default::default(), &execution_id("mine")).is_none() {
         tokio::task::yield_now().await;
     }
     assert_eq!(drain(&rig, 10 * SECOND).await.unwrap(), SECOND);
@@ -114,18 +115,18 @@ async fn a_call_that_is_being_prepared_is_refused() {
 async fn a_drain_does_not_wait_for_ever() {
     let rig = Rig::new();
     let mut stuck = std::pin::pin!(rig.invoke(call("gate")));
-    // Polled once and never again: it cannot let go.
+    // Polled once and never again, so it cannot end.
     assert!(stuck.as_mut().now_or_never().is_none());
-    assert_eq!(drain(&rig, SECOND).await.unwrap(), SECOND + super::LET_GO);
+    assert_eq!(drain(&rig, SECOND).await.unwrap(), SECOND + super::STOP_WAIT);
 }
 
 #[tokio::test(start_paused = true)]
 async fn dropping_the_last_handle_stops_everything() {
     let Rig { fake, executions } = Rig::new();
     let rig = Rig { fake: fake.clone(), executions };
-    rig.accept(call("gate")).await;
+    rig.submit(call("gate")).await;
     fake.entered(1).await;
-    let tracker = rig.executions.core.tracker.clone();
+    let tracker = rig.executions.lifecycle().tracker.clone();
     drop(rig);
     tracker.wait().await;
     assert_eq!(fake.inside.load(SeqCst), 0);

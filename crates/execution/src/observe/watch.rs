@@ -160,12 +160,7 @@ impl<R: Runtime, S: Store> Query<R, S> {
         // Subscribed before the execution is read, so that no change in between is missed.
         let subscription = self.observer.watchers.subscribe((tenant.clone(), id.clone()));
         let first = self.execution(tenant, id).await?;
-        Ok(first.map(|first| Watch {
-            query: Arc::clone(self),
-            subscription,
-            last: None,
-            first: Some(first),
-        }))
+        Ok(first.map(|first| Watch { query: Arc::clone(self), subscription, last: None, first: Some(first) }))
     }
 
     /// The execution when it has ended, or as it stands after `patience`.

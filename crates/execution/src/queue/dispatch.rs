@@ -100,6 +100,11 @@ impl<R: Runtime, S: Store> Queue<R, S> {
         self.dispatch.held.count()
     }
 
+    /// How many runners are free, and how many executions are active.
+    pub(crate) fn runners_and_active(&self) -> (usize, usize) {
+        (self.dispatch.runners.available_permits(), self.dispatch.active.count())
+    }
+
     /// Wakes the dispatcher.
     pub(crate) fn wake(&self) {
         self.wake.notify_one();

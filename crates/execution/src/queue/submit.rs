@@ -143,8 +143,7 @@ impl<R: Runtime, S: Store> Queue<R, S> {
 
     fn check_callback(&self, invocation: &Invocation) -> Result<(), RequestError> {
         let Some(url) = &invocation.callback else { return Ok(()) };
-        let invalid =
-            |reason| RequestError::InvalidArgument { field: RequestField::CallbackUrl, reason };
+        let invalid = |reason| RequestError::InvalidArgument { field: RequestField::CallbackUrl, reason };
         (self.ctx.settings.check_callback)(url).map_err(invalid)
     }
 }

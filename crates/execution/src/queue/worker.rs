@@ -83,7 +83,9 @@ impl<R: Runtime, S: Store> Queue<R, S> {
                 }
                 self.dispatch.runner_freed(began.elapsed(), self.ctx.clock.uptime());
                 fail_point::reach("run.after");
-                RunEnd::Attempted(result.unwrap_or_else(|_panic| AttemptResult::not_run("the host failed", true)))
+                RunEnd::Attempted(
+                    result.unwrap_or_else(|_panic| AttemptResult::not_run("the host failed", true)),
+                )
             };
             tokio::select! {
                 biased;
@@ -105,7 +107,10 @@ impl<R: Runtime, S: Store> Queue<R, S> {
             }
             RunEnd::Aborted => {
                 let text = "the host was shut down during the attempt";
-                Some(RunRecord::RetryAt(self.ctx.clock.now(), Failure::new(FailureCode::WorkerLost, text).into()))
+                Some(RunRecord::RetryAt(
+                    self.ctx.clock.now(),
+                    Failure::new(FailureCode::WorkerLost, text).into(),
+                ))
             }
             RunEnd::NotBegun => Some(RunRecord::HandBack),
             RunEnd::LeaseLost => None,
@@ -227,7 +232,11 @@ impl<R: Runtime, S: Store> Queue<R, S> {
         }
     }
 
-    async fn try_write_record(&self, lease: &Lease, record: &RunRecord) -> Result<Arc<Execution>, StoreError> {
+    async fn try_write_record(
+        &self,
+        lease: &Lease,
+        record: &RunRecord,
+    ) -> Result<Arc<Execution>, StoreError> {
         let (fence, now) = (&lease.fence, self.ctx.clock.now());
         match record {
             RunRecord::Finish(outcome) => self.ctx.store.finish(fence, Arc::clone(outcome), now).await,

@@ -158,7 +158,9 @@ impl SyncExecutions {
             // Dead letters are asynchronous: a synchronous caller sees the failure itself.
             return Vec::new();
         }
-        for execution in self.all(|execution| execution.key.tenant == *tenant && query.admits(&execution.key.id, &execution.task_id)) {
+        for execution in self.all(|execution| {
+            execution.key.tenant == *tenant && query.admits(&execution.key.id, &execution.task_id)
+        }) {
             let Some(view) = execution.view() else { continue };
             if query.state.is_none_or(|state| view.state == state) {
                 found.insert(execution.key.id.clone(), view.summary());

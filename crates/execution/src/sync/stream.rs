@@ -87,7 +87,10 @@ impl StreamingCall {
 
 impl<R: Runtime, S: Store> SyncCalls<R, S> {
     /// Runs a call whose output is streamed; returns once the call is an execution.
-    pub(crate) async fn stream(self: &Arc<Self>, invocation: Invocation) -> Result<StreamingCall, RequestError> {
+    pub(crate) async fn stream(
+        self: &Arc<Self>,
+        invocation: Invocation,
+    ) -> Result<StreamingCall, RequestError> {
         let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD_MAX);
         let (admitted, admission) = oneshot::channel();
         let io = CallIo { request: None, output: OutputMode::Stream(sender), admitted: Some(admitted) };
@@ -97,14 +100,17 @@ impl<R: Runtime, S: Store> SyncCalls<R, S> {
             Ok(id) => Ok(StreamingCall { id, chunks, next: None, run: Some(run) }),
             // The call ended without being admitted: it was refused, or it repeats another
             // call that has ended.
-            Err(_ended) => match (&mut run).await.map_err(|error| RequestError::Internal(error.to_string()))?? {
-                Reply::Finished(execution) | Reply::Pending { execution, estimate: _ } => {
-                    let id = execution.id.clone();
-                    let reply = Ok(Reply::Finished(execution));
-                    let run = AbortOnDropHandle::new(self.lifecycle.tracker.spawn(std::future::ready(reply)));
-                    Ok(StreamingCall { id, chunks, next: None, run: Some(run) })
+            Err(_ended) => {
+                match (&mut run).await.map_err(|error| RequestError::Internal(error.to_string()))?? {
+                    Reply::Finished(execution) | Reply::Pending { execution, estimate: _ } => {
+                        let id = execution.id.clone();
+                        let reply = Ok(Reply::Finished(execution));
+                        let run =
+                            AbortOnDropHandle::new(self.lifecycle.tracker.spawn(std::future::ready(reply)));
+                        Ok(StreamingCall { id, chunks, next: None, run: Some(run) })
+                    }
                 }
-            },
+            }
         }
     }
 

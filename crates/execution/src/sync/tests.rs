@@ -1,7 +1,7 @@
 //! The synchronous door under paused time.
 
-use crate::fake::{Rig, call, execution_id, parameter, settings, sleep, spawn, under};
-use crate::store::no_store::NoStore;
+use crate::testing::fake::{Rig, call, execution_id, parameter, settings, sleep, spawn, under};
+use crate::testing::no_store::NoStore;
 use crate::{Invocation, Mode, Reply, RequestError};
 use futures::FutureExt as _;
 use pilum_types::{FailureCode, Output, State, TenantId, Value};
@@ -31,14 +31,14 @@ async fn a_call_ends_in_its_callers_hands_without_the_store() {
 #[tokio::test(start_paused = true)]
 async fn the_record_tells_when_and_how_long() {
     let rig = Rig::new();
-    let before = rig.executions.core.clock.now();
+    let before = rig.executions.ctx().clock.now();
     let execution = rig.finish(sleep(250)).await;
     assert_eq!(execution.accepted_at, before);
     assert_eq!(execution.duration(), Duration::from_millis(250));
     assert_eq!(execution.attempts[0].took, Some(Duration::from_millis(250)));
-    let stats = rig.executions.stats().await.unwrap();
+    let stats = rig.executions.query().stats().await.unwrap();
     assert_eq!((stats.completed, stats.guest_time), (1, Duration::from_millis(250)));
-    assert_eq!(rig.executions.calls_by_function(&TenantId::default(), 5), [("sleep".to_owned(), 1)]);
+    assert_eq!(rig.executions.query().calls_by_function(&TenantId::default(), 5), [("sleep".to_owned(), 1)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -49,7 +49,7 @@ async fn a_running_call_is_found_by_id() {
     let seen = rig.get(&execution_id("mine")).await.unwrap();
     assert_eq!((seen.state, seen.attempts.len()), (State::Running, 1));
     assert!(seen.outcome.is_none() && seen.completed_at.is_none());
-    let stats = rig.executions.stats().await.unwrap();
+    let stats = rig.executions.query().stats().await.unwrap();
     assert_eq!((stats.running, stats.sync_slots_in_use, stats.tasks), (1, 1, 1));
     rig.fake.open(1);
     running.await.unwrap().unwrap();
@@ -67,10 +67,10 @@ async fn timeouts_have_a_default_and_a_bound() {
 
     let refusal = |invocation| rig.invoke(invocation).map(|reply| reply.unwrap_err().to_string());
     let long = refusal(Invocation { timeout: Some(61 * SECOND), ..call("echo") }).await;
-    assert_eq!(long, "context.timeout_ms: must be at most 60000 ms");
+    assert_eq!(long, "timeout: must be at most 60000 ms");
     let often = refusal(Invocation { max_retries: Some(4), ..call("echo") }).await;
-    assert_eq!(often, "context.max_retries: must be at most 3");
-    assert_eq!(rig.executions.stats().await.unwrap().refused, 2);
+    assert_eq!(often, "retries: must be at most 3");
+    assert_eq!(rig.executions.query().stats().await.unwrap().refused, 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,7 +79,7 @@ async fn without_a_slot_a_call_waits_and_then_is_refused_and_creates_nothing() {
     let running = rig.spawn(call("gate"));
     rig.fake.entered(1).await;
     let began = Instant::now();
-    let other = crate::Target::New(crate::fake::spec("other", "file:b"));
+    let other = crate::Target::New(crate::testing::fake::spec("other", "file:b"));
     let refused = rig.invoke(under("mine", Invocation { target: other, ..call("echo") })).await;
     assert!(matches!(refused, Err(RequestError::NoSlot { slots: 1, retry_after }) if retry_after >= SECOND));
     assert_eq!(began.elapsed(), settings().sync.slot_wait);
@@ -127,7 +127,7 @@ async fn a_caller_who_goes_away_takes_everything_along() {
     assert_eq!((first.state, failure.code), (State::Cancelled, FailureCode::Cancelled));
     assert_eq!(failure.message, "the caller went away");
     assert_eq!(first.attempts[0].failure.as_ref(), Some(failure));
-    assert_eq!(rig.executions.stats().await.unwrap().cancelled, 2);
+    assert_eq!(rig.executions.query().stats().await.unwrap().cancelled, 2);
 }
 
 /// The same, poll by poll.
@@ -209,7 +209,8 @@ async fn a_call_is_cancelled_between_attempts_too() {
     let running = rig.spawn(under("mine", call("flaky")));
     rig.fake.entered(1).await;
     let tenant = TenantId::default();
-    let cancelled = rig.executions.cancel(&tenant, &execution_id("mine"), "enough", true).await.unwrap();
+    let cancelled =
+        rig.executions.cancellation().cancel(&tenant, &execution_id("mine"), "enough", true).await.unwrap();
     let Ok(Reply::Finished(execution)) = running.await.unwrap() else { panic!("no end") };
     assert_eq!(cancelled, crate::CancelResult::Done);
     assert_eq!((execution.state, execution.attempts.len()), (State::Cancelled, 1));
@@ -224,7 +225,7 @@ async fn a_repeat_gets_the_execution_that_has_its_id() {
     let again = rig.finish(under("mine", call("echo"))).await;
     assert!(Arc::ptr_eq(&first, &again));
     assert_eq!(rig.fake.runs(), 1);
-    assert_eq!(rig.executions.stats().await.unwrap().completed, 1);
+    assert_eq!(rig.executions.query().stats().await.unwrap().completed, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -239,7 +240,7 @@ async fn another_request_under_the_same_id_is_refused() {
         Invocation { environment: [("A".into(), "b".into())].into(), ..call("echo") },
         Invocation { force_new_instance: true, ..call("echo") },
         Invocation { mode: Mode::Async, ..call("echo") },
-        Invocation { target: crate::Target::New(crate::fake::spec("u", "file:b")), ..call("echo") },
+        Invocation { target: crate::Target::New(crate::testing::fake::spec("u", "file:b")), ..call("echo") },
     ];
     for other in others {
         let refused = rig.invoke(under("mine", other.clone())).await;
@@ -262,7 +263,7 @@ async fn a_made_id_is_nobody_elses_to_use() {
 #[tokio::test(start_paused = true)]
 async fn an_id_in_the_store_is_not_a_synchronous_calls() {
     let rig = Rig::new();
-    rig.accept(under("mine", call("echo"))).await;
+    rig.submit(under("mine", call("echo"))).await;
     let refused = rig.invoke(under("mine", call("echo"))).await;
     assert!(matches!(refused, Err(RequestError::ExecutionExists { .. })));
     rig.reaches(&execution_id("mine"), State::Completed).await;
@@ -284,7 +285,10 @@ async fn a_thousand_racers_with_one_id_are_one_execution() {
     }
     assert!(ends.iter().all(|end| Arc::ptr_eq(end, &ends[0])));
     assert_eq!(rig.fake.runs(), 1);
-    assert_eq!(rig.executions.task(&TenantId::default(), &ends[0].task_id).unwrap().execution_count, 1);
+    assert_eq!(
+        rig.executions.tasks().get(&TenantId::default(), &ends[0].task_id).unwrap().execution_count,
+        1
+    );
     rig.assert_idle();
 }
 
@@ -294,7 +298,7 @@ async fn a_repeat_takes_over_from_a_first_that_never_ran() {
     let blocker = rig.spawn(call("gate"));
     rig.fake.entered(1).await;
     let first = rig.spawn(under("mine", call("echo")));
-    while rig.executions.core.ledger.get(&TenantId::default(), &execution_id("mine")).is_none() {
+    while rig.executions.sync_executions().get(&TenantId::default(), &execution_id("mine")).is_none() {
         tokio::task::yield_now().await;
     }
     let repeat = rig.spawn(under("mine", call("echo")));

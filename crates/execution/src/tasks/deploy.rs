@@ -173,11 +173,7 @@ impl<R: Runtime, S: Store> Tasks<R, S> {
     ///
     /// # Errors
     /// When there is no such task, or when its code cannot be made ready.
-    pub async fn describe(
-        &self,
-        tenant: &TenantId,
-        id: &TaskId,
-    ) -> Result<TaskDescription, RequestError> {
+    pub async fn describe(&self, tenant: &TenantId, id: &TaskId) -> Result<TaskDescription, RequestError> {
         let entry = self.registry.get(tenant, id).ok_or_else(|| unknown(id))?;
         let prepared = self.code(&entry).await?;
         let description = self.ctx.runtime.describe(&entry.task, &prepared).await;
@@ -201,7 +197,8 @@ impl<R: Runtime, S: Store> Tasks<R, S> {
     /// Fills the task's warm pool if its policy asks for ready instances.
     pub(crate) fn warm(&self, task: &Arc<Task>, prepared: &Arc<R::Prepared>) {
         if task.spec.policy.instances.idle_min > 0 {
-            let limits = call_limits(&self.ctx.settings, self.ctx.settings.sync.default_timeout, &task.spec.policy);
+            let limits =
+                call_limits(&self.ctx.settings, self.ctx.settings.sync.default_timeout, &task.spec.policy);
             self.ctx.runtime.warm(task, prepared, limits);
         }
     }

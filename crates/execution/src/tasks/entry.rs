@@ -62,7 +62,12 @@ impl<P> TaskEntry<P> {
     /// The same task with another active revision: it keeps the counts and gets code of its
     /// own.
     pub(crate) fn with_revision(&self, task: Arc<Task>) -> Self {
-        Self { task, code: CachedCode::default(), counts: Arc::clone(&self.counts), retained: OnceLock::new() }
+        Self {
+            task,
+            code: CachedCode::default(),
+            counts: Arc::clone(&self.counts),
+            retained: OnceLock::new(),
+        }
     }
 
     /// How long runs of its functions take.

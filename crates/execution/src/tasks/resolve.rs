@@ -117,7 +117,9 @@ impl<R: Runtime, S: Store> Tasks<R, S> {
             // The digest was pinned at the registration: the same location means the same
             // task, whatever the location holds by now.
             None if spec.source.location == entry.task.spec.source.location => entry.task.digest,
-            None => self.ctx.runtime.digest(&*self.ctx.runtime.prepare(&spec.source, &spec.policy.grants).await?),
+            None => {
+                self.ctx.runtime.digest(&*self.ctx.runtime.prepare(&spec.source, &spec.policy.grants).await?)
+            }
         };
         if offered != entry.task.digest {
             let name = spec.name.clone();

@@ -33,7 +33,13 @@ impl ExecutionStore for NoStore {
     async fn submit(&self, _: Submission, _: Admission, _: SystemTime) -> Answer<SubmitResult> {
         unreachable!("submit")
     }
-    async fn cancel_pending(&self, _: &TenantId, _: &ExecutionId, _: &str, _: SystemTime) -> Answer<CancelPendingResult> {
+    async fn cancel_pending(
+        &self,
+        _: &TenantId,
+        _: &ExecutionId,
+        _: &str,
+        _: SystemTime,
+    ) -> Answer<CancelPendingResult> {
         unreachable!("cancel")
     }
     async fn get(&self, _: &TenantId, _: &ExecutionId) -> Answer<Option<Execution>> {
@@ -93,7 +99,12 @@ impl DeadLetterStore for NoStore {
     async fn discard_dead_letter(&self, _: &TenantId, _: &ExecutionId) -> Answer<bool> {
         unreachable!("discard")
     }
-    async fn redrive_dead_letter(&self, _: &TenantId, _: &ExecutionId, _: &ExecutionId) -> Answer<Option<Submission>> {
+    async fn redrive_dead_letter(
+        &self,
+        _: &TenantId,
+        _: &ExecutionId,
+        _: &ExecutionId,
+    ) -> Answer<Option<Submission>> {
         unreachable!("redrive")
     }
 }

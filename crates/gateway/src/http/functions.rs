@@ -74,8 +74,8 @@ fn addressed<R: Runtime, S: Store>(
 ) -> Result<(TaskId, Uri), Rejection> {
     let path = uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let (name, rest) = path.split_once('/').unwrap_or((path, ""));
-    let named = executions.task_named(tenant, name).map(|view| view.task.id.clone());
-    let by_id = || TaskId::parse(name).ok().filter(|id| executions.task(tenant, id).is_some());
+    let named = executions.tasks().named(tenant, name).map(|view| view.task.id.clone());
+    let by_id = || TaskId::parse(name).ok().filter(|id| executions.tasks().get(tenant, id).is_some());
     let unknown = || Rejection::from(RequestError::TaskNotFound { id: name.to_owned() });
     let id = named.or_else(by_id).ok_or_else(unknown)?;
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
@@ -92,7 +92,7 @@ fn invocation(tenant: TenantId, id: TaskId) -> Result<Invocation, Rejection> {
         target: Target::Existing { id, otherwise: None },
         function,
         parameters: Vec::new(),
-        mode: Mode::Stream,
+        mode: Mode::Http,
         execution_id: None,
         timeout: None,
         max_retries: None,

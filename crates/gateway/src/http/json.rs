@@ -70,7 +70,8 @@ pub(super) fn execution(execution: &Execution) -> ExecutionView {
         mode: match execution.mode {
             Mode::Sync => "SYNC",
             Mode::Async => "ASYNC",
-            Mode::Stream => "STREAM",
+            // The wire has no mode of its own for a request to an http handler.
+            Mode::Stream | Mode::Http => "STREAM",
         },
         status: execution.state.as_str(),
         result,

@@ -41,7 +41,7 @@ pub(crate) fn described(described: &TaskDescription) -> DescribeTaskResponse {
 
 /// The revision of a task that is in force.
 pub(crate) fn current_revision(task: &Task) -> Revision {
-    revision(&task.current(), true)
+    revision(&task.active_revision(), true)
 }
 
 fn revisions(task: &Task) -> Vec<Revision> {

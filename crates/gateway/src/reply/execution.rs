@@ -239,6 +239,7 @@ fn mode(mode: Mode) -> ExecutionMode {
     match mode {
         Mode::Sync => ExecutionMode::Sync,
         Mode::Async => ExecutionMode::Async,
-        Mode::Stream => ExecutionMode::Stream,
+        // The wire has no mode of its own for a request to an http handler.
+        Mode::Stream | Mode::Http => ExecutionMode::Stream,
     }
 }

@@ -2,12 +2,13 @@
 //! that shutdown happens in its order. What guests do is tested elsewhere.
 
 use super::*;
-use pilum_execution::{AsyncSettings, BindError, CallContext, MemoryStore, PrepareError, SyncSettings};
+use pilum_execution::{AsyncSettings, BindError, CallContext, PrepareError, SyncSettings};
 use pilum_proto::spearlet::function_service_client::FunctionServiceClient;
 use pilum_proto::spearlet::{
     ArtifactSpec, CancelExecutionRequest, DeleteTaskRequest, GetExecutionStatusRequest, GetHealthRequest,
     GetStatsRequest, GetTaskRequest, InvokeFunctionRequest, ListExecutionsRequest, ListTasksRequest,
 };
+use pilum_store::MemoryStore;
 use pilum_types::{
     ArtifactSource, CallLimits, Digest, FunctionName, Grants, LogLine, LogStream, Outcome, Output, Parameter,
     Usage,

@@ -23,7 +23,7 @@ impl<R: Runtime, S: Store> Functions<R, S> {
     ) -> Result<ListTasksResponse, Rejection> {
         let asked = convert::task_page(request)?;
         // One more than asked for tells whether another page follows.
-        let found = self.executions.list_tasks(tenant, &asked.prefix, &asked.start_after, asked.limit + 1);
+        let found = self.executions.tasks().list(tenant, &asked.prefix, &asked.start_after, asked.limit + 1);
         let page = reply::page(found.iter().map(|view| reply::task_info(view, asked.details)), asked.limit);
         let last = page.entries.last().filter(|_| page.has_more);
         Ok(ListTasksResponse {
@@ -41,7 +41,7 @@ impl<R: Runtime, S: Store> Functions<R, S> {
         let limit = convert::limit("execution_limit", request.execution_limit)?;
         // A malformed id is nobody's: it is answered as any unknown one.
         let id = TaskId::parse(&request.task_id).ok();
-        let Some(view) = id.and_then(|id| self.executions.task(&tenant, &id)) else {
+        let Some(view) = id.and_then(|id| self.executions.tasks().get(&tenant, &id)) else {
             return Ok(GetTaskResponse { message: "no such task".to_owned(), ..GetTaskResponse::default() });
         };
         let executions = if request.include_executions {
@@ -64,7 +64,7 @@ impl<R: Runtime, S: Store> Functions<R, S> {
         limit: usize,
     ) -> Result<Vec<ExecutionInfo>, Rejection> {
         let query = ListQuery { task_id: Some(id), limit, ..ListQuery::default() };
-        let found = self.executions.list_executions(tenant, &query).await?;
+        let found = self.executions.query().list(tenant, &query).await?;
         Ok(reply::page(found.iter().map(reply::execution_info), limit).entries)
     }
 
@@ -75,7 +75,7 @@ impl<R: Runtime, S: Store> Functions<R, S> {
     ) -> Result<DeleteTaskResponse, Rejection> {
         let (force, cleanup) = (request.force, request.cleanup_executions);
         let deleted = match TaskId::parse(&request.task_id) {
-            Ok(id) => self.executions.delete_task(&tenant, &id, force, cleanup).await?,
+            Ok(id) => self.executions.deletion().delete_task(&tenant, &id, force, cleanup).await?,
             Err(_nobodys) => DeleteResult::Unknown,
         };
         match deleted {
@@ -95,7 +95,7 @@ impl<R: Runtime, S: Store> Functions<R, S> {
 
     /// Always answers: a host that cannot count is an unhealthy one.
     pub(super) async fn health(&self, request: GetHealthRequest) -> GetHealthResponse {
-        let stats = match self.executions.stats().await {
+        let stats = match self.executions.query().stats().await {
             Ok(stats) => stats,
             Err(refusal) => {
                 tracing::error!(%refusal, "the store cannot be read");
@@ -141,13 +141,14 @@ impl<R: Runtime, S: Store> Functions<R, S> {
         if request.time_range_hours < 0 {
             return Err(Rejection::field("time_range_hours", "may not be negative"));
         }
-        let stats = self.executions.stats().await?;
+        let stats = self.executions.query().stats().await?;
         let all_tasks = || {
             let bound = self.executions.settings().max_tasks;
-            reply::task_stats(self.executions.list_tasks(&tenant, "", "", bound))
+            reply::task_stats(self.executions.tasks().list(&tenant, "", "", bound))
         };
-        let executions =
-            || reply::execution_stats(&stats, self.executions.calls_by_function(&tenant, FUNCTIONS_MAX));
+        let executions = || {
+            reply::execution_stats(&stats, self.executions.query().calls_by_function(&tenant, FUNCTIONS_MAX))
+        };
         Ok(GetStatsResponse {
             service_stats: Some(reply::service_stats(&stats, &usage())),
             task_stats: request.include_task_stats.then(all_tasks),

@@ -50,7 +50,7 @@ impl<R: Runtime, S: Store> Functions<R, S> {
     ) -> Result<GetExecutionStatusResponse, Rejection> {
         // A malformed id is nobody's: it is answered as any unknown one.
         let found = match ExecutionId::parse(&request.execution_id) {
-            Ok(id) => self.executions.execution(&tenant, &id).await?,
+            Ok(id) => self.executions.query().execution(&tenant, &id).await?,
             Err(_nobodys) => None,
         };
         let Some(execution) = found else {
@@ -69,7 +69,7 @@ impl<R: Runtime, S: Store> Functions<R, S> {
     ) -> Result<CancelExecutionResponse, Rejection> {
         let reason = convert::reason(request.reason)?;
         let cancelled = match ExecutionId::parse(&request.execution_id) {
-            Ok(id) => self.executions.cancel(&tenant, &id, &reason, request.force).await?,
+            Ok(id) => self.executions.cancellation().cancel(&tenant, &id, &reason, request.force).await?,
             Err(_nobodys) => CancelResult::Unknown,
         };
         let (success, message, state) = match cancelled {

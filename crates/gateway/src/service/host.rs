@@ -38,7 +38,7 @@ impl<R: Runtime, S: Store> Host<R, S> {
 
     async fn watch(&self, tenant: &TenantId, id: &str) -> Result<Watch<R, S>, Rejection> {
         let watch = match ExecutionId::parse(id) {
-            Ok(known) => self.executions.watch(tenant, &known).await?,
+            Ok(known) => self.executions.query().watch(tenant, &known).await?,
             Err(_nobodys) => None,
         };
         watch.ok_or_else(|| Rejection::ExecutionNotFound { id: id.to_owned() })
@@ -63,7 +63,7 @@ impl<R: Runtime, S: Store> Host<R, S> {
 
     async fn redrive(&self, tenant: &TenantId, id: String) -> Result<RedriveDeadLetterResponse, Rejection> {
         let anew = match ExecutionId::parse(&id) {
-            Ok(known) => self.executions.redrive(tenant, &known).await?,
+            Ok(known) => self.executions.dead_letters().redrive(tenant, &known).await?,
             Err(_nobodys) => None,
         };
         let anew = anew.ok_or(Rejection::DeadLetterNotFound { id })?;
@@ -75,7 +75,7 @@ impl<R: Runtime, S: Store> Host<R, S> {
 
     async fn discard(&self, tenant: &TenantId, id: String) -> Result<DiscardDeadLetterResponse, Rejection> {
         let found = match ExecutionId::parse(&id) {
-            Ok(known) => self.executions.discard(tenant, &known).await?,
+            Ok(known) => self.executions.dead_letters().discard(tenant, &known).await?,
             Err(_nobodys) => false,
         };
         if found { Ok(DiscardDeadLetterResponse {}) } else { Err(Rejection::DeadLetterNotFound { id }) }

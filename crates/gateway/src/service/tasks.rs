@@ -25,7 +25,7 @@ impl<R: Runtime, S: Store> Host<R, S> {
             Ok(message) => Ok(Bytes::from(message.chunk)),
             Err(status) => Err(status.message().to_owned()),
         });
-        let kept = self.executions.upload(Box::pin(bytes)).await?;
+        let kept = self.executions.tasks().upload(Box::pin(bytes)).await?;
         Ok(UploadArtifactResponse {
             location: kept.source.location,
             checksum: kept.source.checksum.map(|digest| digest.to_string()).unwrap_or_default(),
@@ -39,7 +39,7 @@ impl<R: Runtime, S: Store> Host<R, S> {
         request: DeployTaskRequest,
     ) -> Result<DeployTaskResponse, Rejection> {
         let spec = convert::deployment(request)?;
-        let DeployResult { task, changed } = self.executions.deploy(tenant, spec).await?;
+        let DeployResult { task, changed } = self.executions.tasks().deploy(tenant, spec).await?;
         let revision = Some(reply::current_revision(&task));
         Ok(DeployTaskResponse { task_id: task.id.to_string(), revision, changed })
     }
@@ -51,7 +51,7 @@ impl<R: Runtime, S: Store> Host<R, S> {
     ) -> Result<RollbackTaskResponse, Rejection> {
         let id = self.task(tenant, &request.task)?.task.id.clone();
         let number = (request.revision > 0).then_some(request.revision);
-        let DeployResult { task, changed } = self.executions.rollback(tenant, &id, number).await?;
+        let DeployResult { task, changed } = self.executions.tasks().rollback(tenant, &id, number).await?;
         let revision = Some(reply::current_revision(&task));
         Ok(RollbackTaskResponse { task_id: task.id.to_string(), revision, changed })
     }
@@ -62,13 +62,13 @@ impl<R: Runtime, S: Store> Host<R, S> {
         task: &str,
     ) -> Result<DescribeTaskResponse, Rejection> {
         let id = self.task(tenant, task)?.task.id.clone();
-        Ok(reply::described(&self.executions.describe(tenant, &id).await?))
+        Ok(reply::described(&self.executions.tasks().describe(tenant, &id).await?))
     }
 
     /// The task with this name or, where none has it, with this id.
     fn task(&self, tenant: &TenantId, name: &str) -> Result<TaskView, Rejection> {
-        let by_id = || self.executions.task(tenant, &TaskId::parse(name).ok()?);
-        let found = self.executions.task_named(tenant, name).or_else(by_id);
+        let by_id = || self.executions.tasks().get(tenant, &TaskId::parse(name).ok()?);
+        let found = self.executions.tasks().named(tenant, name).or_else(by_id);
         found.ok_or_else(|| RequestError::TaskNotFound { id: name.to_owned() }.into())
     }
 }

@@ -39,7 +39,10 @@ pub async fn gives_priorities_their_shares(store: &impl Store) {
     }
     let urgent = get(store, "urgent-0").await;
     assert_eq!((urgent.priority, urgent.queue_position), (Priority::Urgent, Some(1)));
-    assert!(get(store, "low-9").await.queue_position.unwrap() > get(store, "high-9").await.queue_position.unwrap());
+    assert!(
+        get(store, "low-9").await.queue_position.unwrap()
+            > get(store, "high-9").await.queue_position.unwrap()
+    );
     let first = store.claim(at(1), LEASE, 85).await.unwrap().leases;
     let count = |priority| first.iter().filter(|l| l.submission.schedule.priority == priority).count();
     let counts = Priority::ALL.map(count);

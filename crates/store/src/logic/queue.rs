@@ -166,8 +166,8 @@ impl Queue {
                 let in_tenant = of_tenant.count_before(waiting.priority, index);
                 let own = self.share(&waiting.tenant);
                 let others = self.tenants.iter().filter(|(tenant, _)| **tenant != waiting.tenant);
-                let before =
-                    others.map(|(tenant, other)| starts_meanwhile(in_tenant, own, self.share(tenant), other.len));
+                let before = others
+                    .map(|(tenant, other)| starts_meanwhile(in_tenant, own, self.share(tenant), other.len));
                 Some(in_tenant + before.sum::<usize>())
             }
         }

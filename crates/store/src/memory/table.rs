@@ -152,7 +152,12 @@ impl RecordTable for MemoryTable {
         Ok(removed)
     }
 
-    fn remove_ended(&mut self, tenant: &TenantId, task_id: &TaskId, batch: usize) -> Result<RemovedCounts, StoreError> {
+    fn remove_ended(
+        &mut self,
+        tenant: &TenantId,
+        task_id: &TaskId,
+        batch: usize,
+    ) -> Result<RemovedCounts, StoreError> {
         let ids = self.tenants.get(tenant).and_then(|of_tenant| of_tenant.by_task.get(task_id));
         let records = ids.into_iter().flatten().filter_map(|id| self.get(tenant, id));
         let ended = records.filter(|record| record.execution.state.is_terminal());

@@ -1,6 +1,6 @@
 //! Both doors' executions, looked up as one.
 
-use crate::fake::{Rig, call, execution_id, under};
+use crate::testing::fake::{Rig, call, execution_id, under};
 use crate::{Invocation, ListQuery, Mode};
 use pilum_types::{ExecutionId, State, TenantId};
 
@@ -10,7 +10,7 @@ fn all() -> ListQuery {
 
 async fn list(rig: &Rig, tenant: &str, query: ListQuery) -> Vec<String> {
     let tenant = TenantId::parse(tenant).unwrap();
-    let executions = rig.executions.list_executions(&tenant, &query).await.unwrap();
+    let executions = rig.executions.query().list(&tenant, &query).await.unwrap();
     executions.iter().map(|execution| execution.id.as_str().to_owned()).collect()
 }
 
@@ -21,12 +21,12 @@ async fn rig() -> Rig {
         rig.finish(under(id, call(function))).await;
     }
     for id in ["d", "b"] {
-        let id = rig.accept(under(id, call("echo"))).await;
+        let id = rig.submit(under(id, call("echo"))).await;
         rig.reaches(&id, State::Completed).await;
     }
-    rig.accept(under("g", call("gate"))).await;
+    rig.submit(under("g", call("gate"))).await;
     rig.fake.entered(6).await;
-    rig.accept(under("f", call("echo"))).await;
+    rig.submit(under("f", call("echo"))).await;
     rig
 }
 
@@ -66,23 +66,23 @@ async fn another_tenants_executions_are_as_good_as_none() {
     assert_eq!(list(&rig, "b", all()).await, [""; 0]);
     let stranger = TenantId::parse("b").unwrap();
     for id in ["a", "b", "f", "g", "none"] {
-        assert!(rig.executions.execution(&stranger, &execution_id(id)).await.unwrap().is_none());
+        assert!(rig.executions.query().execution(&stranger, &execution_id(id)).await.unwrap().is_none());
     }
-    rig.accept(Invocation { tenant: stranger, mode: Mode::Async, ..call("echo") }).await;
+    rig.submit(Invocation { tenant: stranger, mode: Mode::Async, ..call("echo") }).await;
     assert_eq!(list(&rig, "b", all()).await.len(), 1);
-    assert_eq!(rig.executions.list_tasks(&TenantId::parse("c").unwrap(), "", "", 9).len(), 0);
-    assert_eq!(rig.executions.calls_by_function(&TenantId::parse("c").unwrap(), 9), []);
+    assert_eq!(rig.executions.tasks().list(&TenantId::parse("c").unwrap(), "", "", 9).len(), 0);
+    assert_eq!(rig.executions.query().calls_by_function(&TenantId::parse("c").unwrap(), 9), []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn counters_add_up() {
     let rig = rig().await;
-    let stats = rig.executions.stats().await.unwrap();
+    let stats = rig.executions.query().stats().await.unwrap();
     assert_eq!((stats.completed, stats.failed, stats.cancelled, stats.timed_out), (4, 1, 0, 0));
     assert_eq!((stats.running, stats.pending, stats.sync_slots_in_use), (1, 1, 0));
     assert_eq!((stats.tasks, stats.refused), (1, 0));
-    let calls = rig.executions.calls_by_function(&TenantId::default(), 9);
+    let calls = rig.executions.query().calls_by_function(&TenantId::default(), 9);
     assert_eq!(calls, [("echo".to_owned(), 4), ("trap".to_owned(), 1)]);
-    let view = &rig.executions.list_tasks(&TenantId::default(), "", "", 9)[0];
+    let view = &rig.executions.tasks().list(&TenantId::default(), "", "", 9)[0];
     assert_eq!((view.execution_count, view.last_state), (7, Some(State::Completed)));
 }

@@ -1,6 +1,7 @@
 //! Retention under paused time.
 
-use crate::fake::{Rig, call};
+use crate::settings::RETENTION_SWEEP_EVERY;
+use crate::testing::fake::{Rig, call};
 use pilum_types::State;
 use std::time::Duration;
 
@@ -8,16 +9,16 @@ use std::time::Duration;
 async fn results_are_kept_for_their_time_and_gone_soon_after() {
     let rig = Rig::new();
     let called = rig.finish(call("echo")).await.id.clone();
-    let accepted = rig.accept(call("echo")).await;
+    let accepted = rig.submit(call("echo")).await;
     rig.reaches(&accepted, State::Completed).await;
-    let waiting = rig.accept(call("gate")).await;
+    let waiting = rig.submit(call("gate")).await;
     rig.fake.entered(3).await;
     let retention = rig.executions.settings().asynchronous.status_retention;
 
     tokio::time::sleep(retention - Duration::from_secs(1)).await;
     assert!(rig.get(&called).await.is_some());
     assert!(rig.get(&accepted).await.is_some());
-    tokio::time::sleep(Duration::from_secs(1) + 2 * super::SWEEP_EVERY).await;
+    tokio::time::sleep(Duration::from_secs(1) + 2 * RETENTION_SWEEP_EVERY).await;
     assert!(rig.get(&called).await.is_none());
     assert!(rig.get(&accepted).await.is_none());
     assert!(rig.get(&waiting).await.is_some(), "what has not ended does not expire");
@@ -33,14 +34,14 @@ async fn more_than_a_batch_goes_in_one_sweep() {
     });
     let mut ids = Vec::new();
     for _ in 0..many {
-        let id = rig.accept(call("echo")).await;
-        rig.executions.cancel(&Default::default(), &id, "", false).await.unwrap();
+        let id = rig.submit(call("echo")).await;
+        rig.executions.cancellation().cancel(&Default::default(), &id, "", false).await.unwrap();
         ids.push(id);
     }
-    rig.executions.core.sweep().await;
+    rig.executions.queue().remove_expired().await;
     assert!(rig.get(&ids[0]).await.is_some());
     tokio::time::advance(Duration::from_secs(3601)).await;
-    rig.executions.core.sweep().await;
+    rig.executions.queue().remove_expired().await;
     for id in &ids {
         assert!(rig.get(id).await.is_none());
     }

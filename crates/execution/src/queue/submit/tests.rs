@@ -1,6 +1,6 @@
 //! The asynchronous door under paused time.
 
-use crate::fake::{Rig, call, execution_id, parameter, sleep, spec, under};
+use crate::testing::fake::{Rig, call, execution_id, parameter, sleep, spec, under};
 use crate::{Invocation, Mode, Reply, RequestError, Target};
 use pilum_types::{State, TenantId, Value};
 use std::collections::BTreeSet;
@@ -29,17 +29,20 @@ async fn an_accepted_call_is_pending_and_found_by_id() {
     assert_eq!((execution.state, execution.mode), (State::Pending, Mode::Async));
     let found = rig.get(&execution.id).await.unwrap();
     assert_eq!(format!("{found:?}"), format!("{execution:?}"), "what is kept is what was answered");
-    let stats = rig.executions.stats().await.unwrap();
+    let stats = rig.executions.query().stats().await.unwrap();
     assert_eq!((stats.pending, stats.running), (1, 0));
     assert_eq!(rig.fake.runs(), 0);
-    assert_eq!(rig.executions.task(&TenantId::default(), &execution.task_id).unwrap().execution_count, 1);
+    assert_eq!(
+        rig.executions.tasks().get(&TenantId::default(), &execution.task_id).unwrap().execution_count,
+        1
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_full_queue_refuses_and_creates_nothing() {
     let rig = idle();
     for _ in 0..10 {
-        rig.accept(call("echo")).await;
+        rig.submit(call("echo")).await;
     }
     let other = Invocation { target: Target::New(spec("other", "file:b")), ..call("echo") };
     let refused = rig.invoke(later(under("mine", other))).await;
@@ -47,16 +50,16 @@ async fn a_full_queue_refuses_and_creates_nothing() {
         if retry_after >= Duration::from_secs(1)));
     assert!(rig.get(&execution_id("mine")).await.is_none());
     assert_eq!(rig.task_names(), ["t"]);
-    assert_eq!(rig.executions.stats().await.unwrap().pending, 10);
+    assert_eq!(rig.executions.query().stats().await.unwrap().pending, 10);
     rig.assert_idle();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_repeat_is_accepted_once_and_another_request_is_not() {
     let rig = idle();
-    let first = rig.accept(under("mine", call("echo"))).await;
-    assert_eq!(rig.accept(under("mine", call("echo"))).await, first);
-    assert_eq!(rig.executions.stats().await.unwrap().pending, 1);
+    let first = rig.submit(under("mine", call("echo"))).await;
+    assert_eq!(rig.submit(under("mine", call("echo"))).await, first);
+    assert_eq!(rig.executions.query().stats().await.unwrap().pending, 1);
     for other in [
         later(call("trap")),
         later(Invocation { parameters: vec![parameter(Value::Null)], ..call("echo") }),
@@ -66,8 +69,8 @@ async fn a_repeat_is_accepted_once_and_another_request_is_not() {
         assert!(matches!(refused, Err(RequestError::ExecutionExists { .. })), "{refused:?}");
     }
     let elsewhere = Invocation { tenant: TenantId::parse("b").unwrap(), ..call("echo") };
-    rig.accept(under("mine", elsewhere)).await;
-    assert_eq!(rig.executions.stats().await.unwrap().pending, 2);
+    rig.submit(under("mine", elsewhere)).await;
+    assert_eq!(rig.executions.query().stats().await.unwrap().pending, 2);
     rig.assert_idle();
 }
 
@@ -77,13 +80,13 @@ async fn an_id_in_the_ledger_is_not_an_asynchronous_calls() {
     rig.finish(under("mine", call("echo"))).await;
     let refused = rig.invoke(later(under("mine", call("echo")))).await;
     assert!(matches!(refused, Err(RequestError::ExecutionExists { .. })));
-    assert_eq!(rig.executions.stats().await.unwrap().pending, 0);
+    assert_eq!(rig.executions.query().stats().await.unwrap().pending, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_finished_execution_is_given_back_with_its_result() {
     let rig = Rig::new();
-    let id = rig.accept(under("mine", call("echo"))).await;
+    let id = rig.submit(under("mine", call("echo"))).await;
     rig.reaches(&id, State::Completed).await;
     let again = rig.invoke(later(under("mine", call("echo")))).await;
     let Ok(Reply::Pending { execution, estimate }) = again else { panic!("{again:?}") };
@@ -148,10 +151,10 @@ async fn estimates_learn_from_runs_and_count_what_waits() {
 async fn bounds_are_those_of_the_mode() {
     let rig = idle();
     let hour = Duration::from_secs(3600);
-    rig.accept(Invocation { timeout: Some(2 * hour), ..call("echo") }).await;
+    rig.submit(Invocation { timeout: Some(2 * hour), ..call("echo") }).await;
     let refused =
         rig.invoke(later(Invocation { timeout: Some(3 * hour), ..call("echo") })).await.unwrap_err();
-    assert_eq!(refused.to_string(), "context.timeout_ms: must be at most 7200000 ms");
+    assert_eq!(refused.to_string(), "timeout: must be at most 7200000 ms");
     let refused = rig.invoke(later(Invocation { max_retries: Some(4), ..call("echo") })).await.unwrap_err();
-    assert_eq!(refused.to_string(), "context.max_retries: must be at most 3");
+    assert_eq!(refused.to_string(), "retries: must be at most 3");
 }

@@ -1,7 +1,7 @@
 //! The registry by itself; `resolve/tests.rs` has it behind the door.
 
 use super::*;
-use crate::fake::{digest, spec};
+use crate::testing::fake::{digest, spec};
 use pilum_types::State;
 use std::time::{Duration, UNIX_EPOCH};
 

@@ -1,6 +1,6 @@
 //! Which task a call gets, and when one is registered.
 
-use crate::fake::{Rig, call, digest, execution_id, parameter, spec, under};
+use crate::testing::fake::{Rig, call, digest, execution_id, parameter, spec, under};
 use crate::{BindError, Invocation, Mode, PrepareError, RequestError, Target};
 use pilum_types::{Parameter, State, TaskId, TenantId, Value};
 use std::sync::atomic::Ordering::SeqCst;
@@ -28,7 +28,7 @@ fn existing(id: &TaskId) -> Invocation {
 async fn a_new_task_is_registered_with_its_digest_pinned() {
     let rig = Rig::new();
     let execution = rig.finish(new("a", "file:a")).await;
-    let view = rig.executions.task(&TenantId::default(), &execution.task_id).unwrap();
+    let view = rig.executions.tasks().get(&TenantId::default(), &execution.task_id).unwrap();
     assert_eq!(view.task.digest, digest("file:a"));
     assert_eq!(view.task.spec.source.checksum, Some(digest("file:a")));
     assert_eq!((view.execution_count, view.last_state), (1, Some(State::Completed)));
@@ -82,7 +82,7 @@ async fn an_unknown_id_is_refused_or_registered_as_asked() {
     // Another tenant's id is unknown.
     let elsewhere = Invocation { tenant: TenantId::parse("b").unwrap(), ..existing(&id) };
     assert!(matches!(rig.invoke(elsewhere).await, Err(RequestError::TaskNotFound { .. })));
-    assert!(rig.executions.task(&TenantId::parse("b").unwrap(), &id).is_none());
+    assert!(rig.executions.tasks().get(&TenantId::parse("b").unwrap(), &id).is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,7 +99,7 @@ async fn what_cannot_be_called_registers_nothing() {
     let unavailable = rig.invoke(call("echo")).await;
     assert!(matches!(unavailable, Err(RequestError::Prepare(PrepareError::Unavailable(_)))));
     assert!(rig.task_names().is_empty());
-    assert_eq!(rig.executions.stats().await.unwrap().refused, 5);
+    assert_eq!(rig.executions.query().stats().await.unwrap().refused, 5);
 }
 
 #[tokio::test(start_paused = true)]
