@@ -74,13 +74,13 @@ impl<R: Runtime, S: Store> Core<R, S> {
                 reservation.entry.count_admitted();
                 self.wake.notify_one();
                 let estimate = self.estimate(&reservation.entry, &pending, ahead, preparation);
-                let execution = Arc::new(Execution { ahead: Some(ahead), ..pending });
+                let execution = Arc::new(Execution { queue_position: Some(ahead + 1), ..pending });
                 self.watchers.publish(&execution);
                 return Ok(Reply::Pending { execution, estimate });
             }
             Accepted::Existing(execution) => {
                 reservation.register();
-                let ahead = execution.ahead.unwrap_or(0);
+                let ahead = execution.queue_position.map_or(0, |position| position - 1);
                 let estimate = self.estimate(&reservation.entry, &execution, ahead, preparation);
                 return Ok(Reply::Pending { execution: Arc::new(*execution), estimate });
             }

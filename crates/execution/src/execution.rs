@@ -50,7 +50,7 @@ pub struct Execution {
     /// retries spent, and nobody has redriven or discarded it yet.
     pub is_dead_letter: bool,
     /// While it waits its turn: about how many start before it does.
-    pub ahead: Option<usize>,
+    pub queue_position: Option<usize>,
 }
 
 /// An execution's line in a listing: everything but what it returned and wrote.

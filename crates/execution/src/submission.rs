@@ -61,7 +61,7 @@ impl Submission {
             attempts: Vec::new(),
             outcome: None,
             is_dead_letter: false,
-            ahead: None,
+            queue_position: None,
         }
     }
 }

@@ -130,7 +130,7 @@ impl SyncRun {
             attempts,
             outcome: None,
             is_dead_letter: false,
-            ahead: None,
+            queue_position: None,
         }
     }
 }

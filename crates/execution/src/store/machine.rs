@@ -80,7 +80,10 @@ impl Machine {
         {
             return Ok(if known.submission == submission {
                 let ahead = self.board.queue.ahead(known.number);
-                Accepted::Existing(Box::new(Execution { ahead, ..known.execution }))
+                Accepted::Existing(Box::new(Execution {
+                    queue_position: ahead.map(|ahead| ahead + 1),
+                    ..known.execution
+                }))
             } else {
                 Accepted::Conflict
             });

@@ -111,7 +111,7 @@ impl Store for MemoryStore {
         Ok(self.with(|machine, rows| {
             let record = rows.get(tenant, id)?;
             let ahead = machine.board.queue.ahead(record.number);
-            Some(Execution { ahead, ..record.execution.clone() })
+            Some(Execution { queue_position: ahead.map(|ahead| ahead + 1), ..record.execution.clone() })
         }))
     }
 

@@ -376,7 +376,7 @@ impl Store for SqliteStore {
         };
         let waits = execution.state == pilum_types::State::Pending;
         let ahead = if waits { lock(&self.shared.machine).board.queue.ahead(number) } else { None };
-        Ok(Some(Execution { ahead, ..execution }))
+        Ok(Some(Execution { queue_position: ahead.map(|ahead| ahead + 1), ..execution }))
     }
 
     async fn list(&self, tenant: &TenantId, query: &ListQuery) -> Result<Vec<Summary>, StoreError> {
