@@ -2,9 +2,7 @@
 
 use bytes::Bytes;
 use pilum_call::LogSink;
-use pilum_call::LogSink;
 use pilum_types::{LogLine, LogStream};
-use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};

@@ -9,7 +9,7 @@ use crate::code::Code;
 use crate::guest::World;
 use crate::instance::Instance;
 use pilum_call::RevisionKey;
-use pilum_types::{CallLimits, InstancePolicy, TaskId, TenantId};
+use pilum_types::{CallLimits, InstancePolicy};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -62,7 +62,7 @@ async fn host(config: &Config) -> Result<()> {
     tokio::select! {
         served = serving => served?,
         () = callbacks.run() => {}
-        why = broken.broken() => {
+        why = broken.fatal_failure() => {
             // At once, without a drain: nothing that is answered from now on could be kept.
             bail!("the store of executions failed, and what it accepts from now on may be lost: {why}");
         }

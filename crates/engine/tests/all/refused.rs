@@ -2,7 +2,8 @@
 //! functions, values too many or too deep.
 
 use crate::rig::{LIMITS, Rig, ended, parameter};
-use pilum_engine::{BindError, Code};
+use pilum_call::BindError;
+use pilum_engine::Code;
 use pilum_types::{FunctionName, Value};
 use std::sync::Arc;
 
@@ -83,7 +84,7 @@ async fn a_short_name_means_one_function_or_names_them_all() {
     let all = ["acme:shop/cart@1.0.0#run", "acme:shop/cart@2.0.0#run", "acme:bank/vault#run"];
     for (name, several) in [("run", &all[..]), ("cart.run", &carts), ("acme:shop/cart#run", &carts)] {
         match rig.call(&code, name, vec![], LIMITS).await {
-            Err(BindError::Ambiguous { candidates }) => assert_eq!(candidates, several, "{name}"),
+            Err(BindError::Ambiguous { name: _, candidates }) => assert_eq!(candidates, several, "{name}"),
             other => unreachable!("{name}: {other:?}"),
         }
     }

@@ -1,7 +1,7 @@
 //! Functions are found by name and given parameters of their own types.
 
 use crate::rig::{LIMITS, Rig, ended, parameter};
-use pilum_engine::BindError;
+use pilum_call::BindError;
 use pilum_types::{FunctionName, Parameter, Value};
 
 const NUMBERS: &str = r#"(module
@@ -99,7 +99,7 @@ async fn a_missing_function_lists_those_there_are() {
     let rig = Rig::new();
     let code = rig.code(NUMBERS).await.unwrap();
     let error = rig.call(&code, "substract", vec![], LIMITS).await.unwrap_err();
-    let BindError::FunctionNotFound { exported } = error else { unreachable!("{error:?}") };
+    let BindError::FunctionNotFound { name: _, exported } = error else { unreachable!("{error:?}") };
     assert_eq!(exported.first().unwrap(), "sub: func(p0: s32, p1: s32) -> s32");
     assert_eq!(exported.len(), 7);
 }
