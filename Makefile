@@ -73,6 +73,7 @@ check: litter ## Format, lints, documentation, licences, duplicates, advisories
 	cargo clippy $(WORKSPACE) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --lib --bins --examples --locked --quiet
 	@cargo deny --version >/dev/null 2>&1 || cargo install cargo-deny --locked --no-default-features
+	@cargo fetch --locked --quiet # All platforms, since cargo-deny looks at them.
 	cargo deny --offline check bans licenses sources
 	@$(MAKE) --no-print-directory advisories
 
