@@ -90,8 +90,8 @@ section! {
         /// asynchronous executions are refused until results expire; results of accepted
         /// executions are still written.
         executions_max_bytes: u64 = 8 << 30,
-        /// What one task may keep with `wasi:keyvalue`: keys, values, and 128 bytes for
-        /// each entry.
+        /// What one task may keep with `wasi:keyvalue`: names of buckets, keys and values,
+        /// and 128 bytes for each entry.
         key_value_task_max_bytes: u64 = 64 << 20,
     }
 }

@@ -50,7 +50,7 @@ the wrong type and a value out of its bounds are errors: the host does not start
 names the place and the nearest known key.
 
 ```toml
-# pilum.toml of a host that keeps results for three days
+# host.toml: keep results for three days
 [storage]
 data_dir = \"/var/lib/pilum\"
 [async_execution]
