@@ -119,7 +119,7 @@ fn amount(key: &str, number: u64) -> String {
         Some("hours") => &HOURS,
         _ => &[],
     };
-    match units.iter().find(|(unit, _)| number > 0 && number % unit == 0) {
+    match units.iter().find(|(unit, _)| number > 0 && number.is_multiple_of(*unit)) {
         Some((unit, name)) => format!("`{number}` ({} {name})", number / unit),
         None => format!("`{number}`"),
     }
