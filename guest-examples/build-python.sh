@@ -1,7 +1,7 @@
 #!/bin/sh
-# Builds the Python guest into out-bench/, for benches only: neither `make guests`
-# nor a test needs it. componentize-py is fetched from PyPI into target/, once.
-# What is newer than its source is not built again.
+# Builds the Python guest into out-bench/. Only benchmarks use it, so `make guests` does
+# not build it. componentize-py is fetched once from PyPI, into target/. An output
+# that is newer than its source is not built again.
 set -eu
 unset CDPATH
 cd -- "$(dirname -- "$0")"

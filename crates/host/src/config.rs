@@ -1,8 +1,10 @@
-//! Everything that can be configured, with its default, its unit in its name
-//! and its bounds.
+//! Everything that can be configured: each key with its default, its unit in its
+//! name, and its bounds.
 //!
-//! One TOML file, `PILUM_SECTION__KEY` environment variables over it, flags
-//! over both. See [`load`] for how they are read and how mistakes are told.
+//! The values come from one TOML file, from `PILUM_SECTION__KEY` environment variables
+//! over it, and from flags over both. [`load`] reads them and reports mistakes.
+//! `docs/configuration.md` is written from the comments in this file (`make
+//! config-docs`), and a test fails where the two differ.
 
 mod load;
 
@@ -18,7 +20,7 @@ use std::time::Duration;
 /// The whole configuration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "the sections say what they are")]
+#[expect(missing_docs, reason = "each section's type has the documentation")]
 pub struct Config {
     pub listen: Listen,
     pub storage: Storage,
@@ -33,162 +35,202 @@ pub struct Config {
     pub log: Log,
 }
 
+/// A section: a struct with its defaults, and its comments for the reference.
 macro_rules! section {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $ty:ty = $default:expr,)* }) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])* $name:ident {
+        $($(#[doc = $field_doc:literal])* $field:ident: $ty:ty = $default:expr,)*
+    }) => {
+        $(#[doc = $doc])*
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields, default)]
-        pub struct $name { $($(#[$field_doc])* pub $field: $ty,)* }
+        pub struct $name { $($(#[doc = $field_doc])* pub $field: $ty,)* }
 
         impl Default for $name {
             fn default() -> Self {
                 Self { $($field: $default,)* }
             }
         }
+
+        #[cfg(test)]
+        impl $name {
+            const COMMENTS: reference::Section = reference::Section {
+                lines: &[$($doc,)*],
+                keys: &[$((stringify!($field), &[$($field_doc,)*]),)*],
+            };
+        }
     };
 }
 
 section! {
-    /// `[listen]`: where the host listens. Port 0 takes a free one.
+    /// Where the host listens. The address must be on loopback, unless
+    /// `allow_unauthenticated_public` is set. Port 0 takes a free port, which the line
+    /// `pilum ready` on standard output tells.
     Listen {
-        /// The gRPC listener.
+        /// Address of the gRPC listener, as `HOST:PORT`.
         grpc: String = "127.0.0.1:50052".to_owned(),
-        /// The HTTP listener.
+        /// Address of the HTTP listener, as `HOST:PORT`.
         http: String = "127.0.0.1:8081".to_owned(),
-        /// Whether to listen beyond loopback although nobody has to prove who they are.
+        /// Whether the host may listen on addresses beyond loopback. Nobody has to prove
+        /// who they are, so set it only on a network that you trust.
         allow_unauthenticated_public: bool = false,
-        /// Connections each listener holds at once; more wait to be accepted.
+        /// Open connections of each listener. When all are taken, the oldest connection
+        /// that has sent nothing yet makes room; if all have sent something, the new
+        /// connection is closed. Keep it below the process's limit of open files.
         max_connections: u64 = 4_096,
     }
 }
 
 section! {
-    /// `[storage]`: where the host keeps artifacts, native code and executions.
+    /// Where the host keeps artifacts, native code, executions and the values of functions.
     Storage {
-        /// The directory; made if it is not there.
+        /// The data directory. The host makes it if it is not there, and locks it: two
+        /// hosts cannot share one.
         data_dir: PathBuf = PathBuf::from("pilum-data"),
-        /// Asynchronous executions kept on disk; at this size no more are accepted until results expire.
+        /// Size of the used pages of the file of executions and tasks. At this size, new
+        /// asynchronous executions are refused until results expire; results of accepted
+        /// executions are still written.
         executions_max_bytes: u64 = 8 << 30,
-        /// What one task may keep with `wasi:keyvalue`, keys and values together.
+        /// What one task may keep with `wasi:keyvalue`: names of buckets, keys and values,
+        /// and 128 bytes for each entry.
         key_value_task_max_bytes: u64 = 64 << 20,
     }
 }
 
 section! {
-    /// `[artifacts]`: where artifacts may come from.
+    /// Where artifacts may come from, and how large they may be.
     Artifacts {
-        /// Directories below which `file:` locations may lie; none allows none.
+        /// Directories that `file:` locations may lead into. With none, every `file:`
+        /// location is refused. `--artifact-root` adds to them; in the environment
+        /// variable, a comma separates them.
         roots: Vec<PathBuf> = Vec::new(),
-        /// Whether `http(s):` locations may lead to loopback, private and other inner addresses.
+        /// Whether `http:` and `https:` locations may lead to loopback, private and other
+        /// addresses that are not public.
         allow_private_addresses: bool = false,
-        /// Whether an artifact may come without a checksum; the digest found is pinned.
+        /// Whether an artifact may come without a checksum. The digest that is found is
+        /// then pinned for the task.
         allow_missing_checksum: bool = false,
         /// The largest artifact.
         max_bytes: u64 = 32 << 20,
-        /// The longest fetch, retries included.
+        /// The longest fetch, with all its retries and pauses.
         fetch_timeout_ms: u64 = 30_000,
-        /// Artifacts kept on disk; the least recently used go first.
+        /// Artifacts kept on disk. Beyond it, the least recently used artifact that no
+        /// task refers to is deleted.
         disk_max_bytes: u64 = 10 << 30,
     }
 }
 
 section! {
-    /// `[sync_execution]`: calls whose caller waits.
+    /// Calls whose caller waits for the result: SYNC, STREAM and HTTP.
     SyncExecution {
-        /// The timeout of a call that names none.
+        /// Timeout of a call when neither the call nor the task's policy names one.
         default_timeout_ms: u64 = 30_000,
-        /// The longest timeout a call may name.
+        /// The longest timeout that a call may ask for.
         max_timeout_ms: u64 = 300_000,
-        /// Calls that run at once.
+        /// Calls that run at the same time. Each holds one slot.
         max_concurrent_requests: u64 = 100,
-        /// How long a call waits for one of them to end before it is refused.
+        /// How long a call waits for a free slot before it is refused with
+        /// RESOURCE_EXHAUSTED.
         slot_wait_ms: u64 = 1_000,
-        /// Whether failures that another attempt may cure are tried again.
+        /// Whether a failed attempt is followed by another one, where that may help. The
+        /// number of retries is bounded by `async_execution.max_retries`.
         enable_retries: bool = false,
     }
 }
 
 section! {
-    /// `[async_execution]`: executions that are accepted and run later.
+    /// Executions that are accepted now and run later.
     AsyncExecution {
-        /// The timeout of an attempt whose call names none.
+        /// Timeout of each attempt when neither the call nor the task's policy names one.
         default_timeout_ms: u64 = 3_600_000,
-        /// The longest timeout a call may name.
+        /// The longest timeout that a call may ask for.
         max_timeout_ms: u64 = 86_400_000,
-        /// Executions that may wait.
+        /// Executions that may wait. Beyond it, new ones are refused with
+        /// RESOURCE_EXHAUSTED.
         max_queue_size: u64 = 1_000,
-        /// Executions that run at once.
+        /// Executions that run at the same time.
         max_concurrent_executions: u64 = 8,
         /// How long a finished execution can be read.
         status_retention_hours: u64 = 24,
-        /// How long a dead letter can be read and redriven, if longer than that.
+        /// How long a dead letter can be read and redriven; at least
+        /// `status_retention_hours`, even if it says less.
         dead_letter_retention_hours: u64 = 168,
-        /// Whether failures that another attempt may cure are tried again.
+        /// Whether a failed attempt is followed by another one, where that may help.
         enable_retries: bool = true,
-        /// Retries a call may ask for, and gets when it names none.
+        /// The most retries that a call may ask for, and the number that it gets when it
+        /// names none.
         max_retries: u64 = 3,
     }
 }
 
 section! {
-    /// `[callbacks]`: telling a URL of an execution's end. They are signed with the
+    /// Requests that tell a URL that an execution has ended. They are signed with the
     /// secret in the file `callback-secret` of the data directory.
     Callbacks {
-        /// Whether they may lead to loopback, private and other inner addresses.
+        /// Whether callbacks may go to loopback, private and other addresses that are not
+        /// public.
         allow_private_addresses: bool = false,
     }
 }
 
 section! {
-    /// `[outgoing]`: requests that functions send, to where their tasks were granted.
+    /// Requests that functions send with `wasi:http/outgoing-handler`, to the hosts that
+    /// their tasks were granted.
     Outgoing {
-        /// Whether they may lead to loopback, private and other inner addresses.
+        /// Whether these requests may go to loopback, private and other addresses that are
+        /// not public.
         allow_private_addresses: bool = false,
     }
 }
 
 section! {
-    /// `[limits]`: what one call may use.
+    /// What one call may use. The policy of a task can lower memory, result and log.
     Limits {
-        /// Linear memory of an instance.
+        /// All linear memories of an instance together.
         memory_max_bytes: u64 = 256 << 20,
-        /// Elements of each of an instance's tables, and of all together.
+        /// Elements of each table of an instance, and of all its tables together.
         table_max_elements: u64 = 100_000,
-        /// A result, as it stands in the host's memory; responses have at most 16 MiB.
+        /// A result, as it is held in the host's memory. A response message has at most
+        /// 16 MiB.
         result_max_bytes: u64 = 8 << 20,
-        /// Log lines kept of an execution.
+        /// Log lines that are kept of one execution.
         log_max_bytes: u64 = 1 << 20,
-        /// Fuel of a call; 0 leaves calls unmetered, which is faster.
+        /// Fuel of a call. With 0, calls are not metered, which makes them faster.
         fuel: u64 = 0,
-        /// Tasks a tenant may register.
+        /// Tasks that may be registered.
         max_tasks: u64 = 100_000,
     }
 }
 
 section! {
-    /// `[engine]`: memory and disk for code.
+    /// Memory and disk for native code and instances.
     EngineSection {
-        /// Instances that live at once; 0 takes what the other sections need.
+        /// Instances that live at the same time. With 0, it is the sum of
+        /// `sync_execution.max_concurrent_requests` and
+        /// `async_execution.max_concurrent_executions`.
         instance_slots: u64 = 0,
-        /// Native code kept in memory.
+        /// Native code kept in memory. Beyond it, the least recently used goes.
         code_cache_max_bytes: u64 = 1 << 30,
-        /// Native code kept on disk.
+        /// Native code kept on disk. Beyond it, the least recently used goes.
         native_cache_max_bytes: u64 = 10 << 30,
     }
 }
 
 section! {
-    /// `[shutdown]`: how the host ends.
+    /// How the host ends.
     Shutdown {
-        /// How long running executions may take to end after SIGTERM.
+        /// How long running executions may take to end after SIGTERM or ctrl-c. Those that
+        /// have not ended by then are stopped; asynchronous ones run again at the next
+        /// start.
         drain_timeout_ms: u64 = 25_000,
     }
 }
 
 section! {
-    /// `[log]`: the host's own log, on standard error.
+    /// The host's own log, on standard error.
     Log {
-        /// What to log, in the syntax of tracing's `EnvFilter`.
+        /// Which events are logged, in the syntax of `EnvFilter` of the Rust crate
+        /// `tracing-subscriber`: a level (`info`), or levels for targets
+        /// (`info,pilum_execution=debug`).
         filter: String = "info".to_owned(),
         /// `text` or `json`.
         format: String = "text".to_owned(),
@@ -196,7 +238,8 @@ section! {
 }
 
 impl Config {
-    /// Every number with its key and its bounds, both inclusive.
+    /// Every bounded number with its key, and the smallest and the largest value that it
+    /// may have.
     fn bounds(&self) -> [(&'static str, u64, u64, u64); 26] {
         const DAY_MS: u64 = 86_400_000;
         const TIB: u64 = 1 << 40;
@@ -231,7 +274,8 @@ impl Config {
         ]
     }
 
-    /// Instances that can live at once: every slot of both kinds of calls.
+    /// Instances that can live at the same time: as configured, or one for each call that
+    /// can run.
     pub fn instance_slots(&self) -> u32 {
         let needed =
             self.sync_execution.max_concurrent_requests + self.async_execution.max_concurrent_executions;
@@ -239,10 +283,10 @@ impl Config {
         u32::try_from(slots).unwrap_or(u32::MAX)
     }
 
-    /// The part that executions live under.
+    /// The settings of the execution layer.
     pub fn execution_settings(&self) -> Settings {
         let ms = Duration::from_millis;
-        // Bounded above by `bounds`, so nothing is lost where usize is 64 bits.
+        // `bounds` keeps these small enough for a 64-bit usize.
         let count = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         let (sync, queue, limits) = (&self.sync_execution, &self.async_execution, &self.limits);
         Settings {
@@ -281,5 +325,7 @@ impl Config {
     }
 }
 
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,5 @@
-//! Reads the configuration. Every mistake stops the host with the key, where it
-//! stands, and what was probably meant.
+//! Reads the configuration. A mistake is an error that names the key, the place, and the
+//! nearest known key.
 
 use super::Config;
 use std::collections::BTreeMap;
@@ -7,16 +7,17 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
-/// What the environment's variables begin with.
+/// The prefix of environment variables that set a key.
 const PREFIX: &str = "PILUM_";
-/// Variables that are the command line's, not the configuration's.
+/// Variables with that prefix that belong to the command line.
 const NOT_KEYS: [&str; 2] = ["PILUM_CONFIG", "PILUM_SERVER"];
-/// What Kubernetes puts into every container beside a service called `pilum`.
+/// Prefixes of the variables that Kubernetes sets in every container beside a service
+/// called `pilum`.
 const INJECTED: [&str; 2] = ["PILUM_SERVICE_", "PILUM_PORT"];
-/// How alike two names must be to be taken for a slip, from 0 to 1.
+/// From which similarity on (0 to 1) a known key is suggested for an unknown one.
 const LIKENESS_MIN: f64 = 0.6;
 
-/// A configuration the host does not start with.
+/// A configuration that the host refuses.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
@@ -24,42 +25,42 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         error: std::io::Error,
     },
-    /// The file is no TOML, or a value has the wrong type.
+    /// The file is not TOML, or a value has the wrong type.
     #[error("{path}, line {line}: {message}")]
     Malformed {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What is wrong.
+        /// The mistake.
         message: String,
     },
-    /// There is no such key.
+    /// The key does not exist.
     #[error("{place}: there is no key {key}{hint}")]
     UnknownKey {
-        /// The file and line, or the variable.
+        /// The file with its line, or the variable.
         place: String,
         /// The key, `section.key`.
         key: String,
-        /// The nearest known key, or nothing.
+        /// The nearest known key as a question, or an empty text.
         hint: String,
     },
-    /// The value cannot be used.
+    /// The value is not allowed.
     #[error("{place}: {key} {problem}")]
     Value {
-        /// The file, the variable or the flag; where it is not known, the configuration.
+        /// The variable, or the configuration as a whole.
         place: String,
         /// The key, `section.key`.
         key: String,
-        /// What is wrong, and what would be right.
+        /// The mistake, and what is allowed.
         problem: String,
     },
 }
 
-/// What flags say; it wins over the file and the environment.
+/// Values of flags. They win over the file and the environment.
 #[derive(Debug, Default)]
 pub struct Overrides {
     /// `--grpc-listen`.
@@ -68,15 +69,14 @@ pub struct Overrides {
     pub http_listen: Option<String>,
     /// `--data-dir`.
     pub data_dir: Option<PathBuf>,
-    /// `--artifact-root`, added to those configured.
+    /// `--artifact-root`, added to the configured roots.
     pub artifact_roots: Vec<PathBuf>,
 }
 
-/// Reads `file` if there is one, then `environment`, then `flags`, and checks
-/// every bound.
+/// Reads `file` if there is one, then `environment`, then `flags`, and checks every bound.
 ///
 /// # Errors
-/// The first mistake found. See [`ConfigError`].
+/// The first mistake, as a [`ConfigError`].
 pub fn load(
     file: Option<&Path>,
     environment: impl Iterator<Item = (String, String)>,
@@ -134,7 +134,7 @@ fn read_file(path: &Path) -> Result<Table, ConfigError> {
             return Err(ConfigError::UnknownKey { place, hint: nearest(&known, &key), key });
         }
     }
-    // Types are checked against the text once more, because only that knows lines.
+    // The text is parsed again, because only its own errors know the line.
     toml::from_str::<Config>(&text).map_err(|error| malformed(&error))?;
     Ok(table)
 }
@@ -151,7 +151,7 @@ fn known_keys() -> BTreeMap<String, Table> {
     defaults.into_iter().filter_map(|(section, keys)| Some((section, keys.as_table()?.clone()))).collect()
 }
 
-/// «; did you mean …?» for the known key most like this one, or nothing.
+/// `; did you mean KEY?` for the known key that is most similar, or an empty text.
 fn nearest(known: &BTreeMap<String, Table>, key: &str) -> String {
     let full = |section: &String, key: &String| format!("{section}.{key}");
     let keys = known.iter().flat_map(|(section, keys)| keys.keys().map(move |key| full(section, key)));
@@ -167,8 +167,8 @@ fn nearest(known: &BTreeMap<String, Table>, key: &str) -> String {
         .map_or_else(String::new, |(_, candidate)| format!("; did you mean {candidate}?"))
 }
 
-/// Puts the value of `PILUM_SECTION__KEY` into the table, read as the type that
-/// the key's default has.
+/// Puts the value of `PILUM_SECTION__KEY` into the table. The type of the key's default
+/// says how the text is read.
 fn set_from_variable(
     table: &mut Table,
     known: &BTreeMap<String, Table>,
@@ -188,7 +188,7 @@ fn set_from_variable(
         problem: format!("must be {expected}, not {text:?}"),
     };
     let value = match default {
-        // No key takes a negative number.
+        // All numbers are unsigned.
         Value::Integer(_) => match text.parse::<i64>() {
             Ok(number) if number >= 0 => Value::Integer(number),
             Ok(_) | Err(_) => return Err(wrong("a whole number")),

@@ -1,4 +1,4 @@
-//! What is read, and how mistakes are told.
+//! How the configuration is read, and what its errors say.
 
 use super::*;
 use std::io::Write;
