@@ -6,11 +6,11 @@ use std::fs;
 /// `/proc` is not mounted) is 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct ProcessUsage {
-    /// Resident memory, bytes.
+    /// Resident memory, in bytes.
     pub(crate) resident_bytes: u64,
-    /// Resident memory, percent of the machine's.
+    /// Resident memory, in percent of the machine's memory.
     pub(crate) memory_percent: f64,
-    /// Processor time since the process began, percent of one processor.
+    /// Processor time since the process began, in percent of one processor.
     pub(crate) cpu_percent: f64,
 }
 

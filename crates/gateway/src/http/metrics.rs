@@ -13,6 +13,13 @@ use std::fmt;
 /// The media type of [`encode`]'s text.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// The counters at one moment.
+#[derive(Debug)]
+struct Snapshot {
+    stats: Stats,
+    usage: ProcessUsage,
+}
+
 /// The counters at one moment as text. The execution layer keeps the counters, so a new
 /// registry is made for each scrape and holds only that moment.
 pub(crate) fn encode(stats: Stats, usage: ProcessUsage) -> Result<String, fmt::Error> {
@@ -21,12 +28,6 @@ pub(crate) fn encode(stats: Stats, usage: ProcessUsage) -> Result<String, fmt::E
     let mut text = String::new();
     text::encode(&mut text, &registry)?;
     Ok(text)
-}
-
-#[derive(Debug)]
-struct Snapshot {
-    stats: Stats,
-    usage: ProcessUsage,
 }
 
 impl Collector for Snapshot {

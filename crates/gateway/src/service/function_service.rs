@@ -23,6 +23,9 @@ use tonic::{Request, Response, Status};
 /// The header in which StreamFunction sends the execution's id.
 const EXECUTION_ID_HEADER: &str = "pilum-execution-id";
 
+/// The messages of one StreamFunction call.
+type Chunks = BoxStream<'static, Result<StreamExecutionResult, Status>>;
+
 /// `spearlet.FunctionService` over the executions of one host.
 #[derive(Debug)]
 pub(crate) struct FunctionServiceHandler<R: Runtime, S> {
@@ -35,9 +38,6 @@ impl<R: Runtime, S: Store> FunctionServiceHandler<R, S> {
         Self { executions }
     }
 }
-
-/// The messages of one StreamFunction call.
-type Chunks = BoxStream<'static, Result<StreamExecutionResult, Status>>;
 
 #[tonic::async_trait]
 impl<R: Runtime, S: Store> FunctionService for FunctionServiceHandler<R, S> {
