@@ -24,7 +24,8 @@ pub(super) async fn status<R: Runtime, S: Store>(
     };
     let Some(execution) = found else {
         return Ok(GetExecutionStatusResponse {
-            message: "no execution has this id; the host keeps ended executions for a limited time".to_owned(),
+            message: "no execution has this id; the host keeps ended executions for a limited time"
+                .to_owned(),
             ..GetExecutionStatusResponse::default()
         });
     };
@@ -44,10 +45,14 @@ pub(super) async fn cancel<R: Runtime, S: Store>(
     };
     let (success, message, state) = match result {
         CancelResult::Done => (true, "cancelled".to_owned(), State::Cancelled),
-        CancelResult::NeedsForce => (false, "the execution is running; set force to stop it".to_owned(), State::Running),
-        CancelResult::AlreadyEnded(state) => {
-            (false, format!("the execution had already ended: {}", state.as_str().to_ascii_lowercase()), state)
+        CancelResult::NeedsForce => {
+            (false, "the execution is running; set force to stop it".to_owned(), State::Running)
         }
+        CancelResult::AlreadyEnded(state) => (
+            false,
+            format!("the execution had already ended: {}", state.as_str().to_ascii_lowercase()),
+            state,
+        ),
         CancelResult::Unknown => return Err(ApiError::ExecutionNotFound { id: request.execution_id }),
     };
     Ok(CancelExecutionResponse { success, message, final_status: reply::status_number(state) })
