@@ -2,7 +2,7 @@
 
 use crate::{Host, digest_of, guest, guest_path};
 use anyhow::{Context, Result, bail};
-use pilum_client::{Call, Client, ClientError, Invoked, NewTask, Refused, Target};
+use pilum_client::{Call, Client, ClientError, ErrorStatus, InvokeResult, NewTask, Target};
 use pilum_types::{ArtifactSource, FunctionName, Output, Parameter, TaskName, Value};
 use serde_json::{Number, Value as Json};
 
@@ -65,7 +65,7 @@ impl Functions {
     ///
     /// # Errors
     /// When the host refuses.
-    pub async fn invoke(&self, function: &str, parameters: Json) -> Result<Invoked> {
+    pub async fn invoke(&self, function: &str, parameters: Json) -> Result<InvokeResult> {
         let call = self.call(function, parameters)?;
         self.client.invoke(call).await.with_context(|| format!("the call of {function}"))
     }
@@ -74,7 +74,7 @@ impl Functions {
     ///
     /// # Errors
     /// When the host refuses.
-    pub async fn invoke_with(&self, function: &str, values: Vec<Value>) -> Result<Invoked, ClientError> {
+    pub async fn invoke_with(&self, function: &str, values: Vec<Value>) -> Result<InvokeResult, ClientError> {
         let unnamed = |value| Parameter { name: String::new(), type_name: String::new(), value };
         let name = FunctionName::parse(function).map_err(|error| ClientError::Answer(error.to_string()))?;
         let call = Call::new(Target::New(self.task.clone()), name);
@@ -105,9 +105,9 @@ impl Functions {
     ///
     /// # Errors
     /// When it does.
-    pub async fn refused(&self, function: &str, parameters: Json) -> Result<Refused> {
+    pub async fn refused(&self, function: &str, parameters: Json) -> Result<ErrorStatus> {
         match self.client.invoke(self.call(function, parameters)?).await {
-            Err(ClientError::Refused(refused)) => Ok(*refused),
+            Err(ClientError::Status(refused)) => Ok(*refused),
             Err(error) => Err(error.into()),
             Ok(invoked) => bail!("{function} was not refused: {:?}", invoked.status),
         }
@@ -118,7 +118,7 @@ impl Functions {
 ///
 /// # Errors
 /// When it failed, with its code and message.
-pub fn result_of(invoked: &Invoked) -> Result<Json> {
+pub fn result_of(invoked: &InvokeResult) -> Result<Json> {
     match (&invoked.status.output, invoked.success) {
         (Some(Output::Typed(value)), true) => Ok(json_of(value)),
         (Some(Output::Raw(bytes)), true) => {

@@ -1,6 +1,6 @@
-//! What to call.
+//! A call: the function, its parameters, and how the result is delivered.
 
-use crate::ClientError;
+use crate::error::ClientError;
 use pilum_proto::pilum::v1::Priority as WirePriority;
 use pilum_proto::spearlet::{
     ArtifactSpec, ExecutionContext, ExecutionMode, FunctionParameter, InvocationType, InvokeFunctionRequest,
@@ -23,20 +23,17 @@ pub struct Call {
     execution_id: Option<ExecutionId>,
     environment: BTreeMap<String, String>,
     force_new_instance: bool,
-    priority: Option<Priority>,
-    not_before: Option<SystemTime>,
-    deadline: Option<SystemTime>,
-    callback: Option<String>,
+    schedule: Schedule,
 }
 
-/// Whose function is called.
+/// The task whose function is called.
 #[derive(Debug, Clone)]
 pub enum Target {
-    /// The task of that name, registered if the name is free.
+    /// The task with this name. The host registers it if no task has the name.
     New(NewTask),
-    /// The task with that id.
+    /// The task with this id.
     Existing(TaskId),
-    /// The task with that id, or, if there is none, a new one.
+    /// The task with this id. If there is none, the host registers a new task.
     ExistingOrNew(TaskId, NewTask),
 }
 
@@ -49,25 +46,34 @@ pub struct NewTask {
     pub source: ArtifactSource,
     /// For people.
     pub description: String,
-    /// What kind of artifact it is for the caller.
+    /// The caller's type of the artifact. The host only shows it and counts by it.
     pub artifact_type: String,
-    /// The artifact's version for the caller.
+    /// The caller's version of the artifact. The host only shows it.
     pub version: String,
 }
 
-/// How the result is wanted. [`crate::Client::stream`] wants it in pieces,
-/// whatever the call says.
+/// How the result is delivered. [`crate::Client::stream`] delivers it in chunks and does
+/// not read this.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// In the answer. The guest stops when the call is dropped.
+    /// In the answer. The host stops the guest when the caller drops the call.
     #[default]
     Sync,
-    /// By id, later.
+    /// Later, by the id of the execution.
     Async,
 }
 
+/// When an asynchronous call runs, and where its callback goes.
+#[derive(Debug, Clone, Default)]
+struct Schedule {
+    priority: Option<Priority>,
+    not_before: Option<SystemTime>,
+    deadline: Option<SystemTime>,
+    callback: Option<String>,
+}
+
 impl NewTask {
-    /// A task of which no more is said.
+    /// A task without a description, a type or a version.
     pub fn new(name: TaskName, source: ArtifactSource) -> Self {
         let (description, artifact_type, version) = Default::default();
         Self { name, source, description, artifact_type, version }
@@ -75,7 +81,7 @@ impl NewTask {
 }
 
 impl Call {
-    /// A synchronous call without parameters, under the host's defaults.
+    /// A synchronous call without parameters, with the host's defaults.
     pub fn new(target: Target, function: FunctionName) -> Self {
         Self {
             target,
@@ -87,103 +93,107 @@ impl Call {
             execution_id: None,
             environment: BTreeMap::new(),
             force_new_instance: false,
-            priority: None,
-            not_before: None,
-            deadline: None,
-            callback: None,
+            schedule: Schedule::default(),
         }
     }
 
-    /// With these parameters.
+    /// Sets the parameters. Either each has a name, or none has and the position counts.
     #[must_use]
     pub fn parameters(self, parameters: Vec<Parameter>) -> Self {
         Self { parameters, ..self }
     }
 
-    /// With the result wanted so.
+    /// Sets how the result is delivered.
     #[must_use]
     pub fn mode(self, mode: Mode) -> Self {
         Self { mode, ..self }
     }
 
-    /// With this timeout, in whole milliseconds, at least one.
+    /// Sets the timeout of each attempt. It is cut to whole milliseconds, at least 1 ms. The
+    /// host rejects a timeout above its own bound.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout: Some(timeout), ..self }
     }
 
-    /// With so many attempts after a failed first one; 0 takes the host's default.
+    /// Sets how many attempts may follow a failed first attempt; 0 means the host's default.
     #[must_use]
     pub fn retries(self, retries: u32) -> Self {
         Self { retries: Some(retries), ..self }
     }
 
-    /// Under this id, which makes the submission idempotent.
+    /// Sets the id of the execution. A second submission with the same id does not run the
+    /// function again.
     #[must_use]
     pub fn execution_id(self, id: ExecutionId) -> Self {
         Self { execution_id: Some(id), ..self }
     }
 
-    /// With these environment variables for the guest.
+    /// Sets the environment variables of the guest.
     #[must_use]
     pub fn environment(self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         Self { environment: variables.into_iter().collect(), ..self }
     }
 
-    /// Never on an instance that served an earlier call.
+    /// Uses an instance that has not served any call before.
     #[must_use]
     pub fn force_new_instance(self) -> Self {
         Self { force_new_instance: true, ..self }
     }
 
-    /// Before which others it runs. For [`Mode::Async`], as the next three.
+    /// Sets the priority in the queue. For [`Mode::Async`] only.
     #[must_use]
     pub fn priority(self, priority: Priority) -> Self {
-        Self { priority: Some(priority), ..self }
+        let schedule = Schedule { priority: Some(priority), ..self.schedule };
+        Self { schedule, ..self }
     }
 
-    /// Not before this time.
+    /// Sets the earliest start. For [`Mode::Async`] only.
     #[must_use]
     pub fn not_before(self, time: SystemTime) -> Self {
-        Self { not_before: Some(time), ..self }
+        let schedule = Schedule { not_before: Some(time), ..self.schedule };
+        Self { schedule, ..self }
     }
 
-    /// Of no use after this time.
+    /// Sets the time after which the result has no use. For [`Mode::Async`] only.
     #[must_use]
     pub fn deadline(self, time: SystemTime) -> Self {
-        Self { deadline: Some(time), ..self }
+        let schedule = Schedule { deadline: Some(time), ..self.schedule };
+        Self { schedule, ..self }
     }
 
-    /// With its terminal status sent to this URL.
+    /// Sets the URL to which the host sends the terminal status. For [`Mode::Async`] only.
     #[must_use]
     pub fn callback(self, url: impl Into<String>) -> Self {
-        Self { callback: Some(url.into()), ..self }
+        let schedule = Schedule { callback: Some(url.into()), ..self.schedule };
+        Self { schedule, ..self }
     }
 
-    /// The call as InvokeFunction takes it.
+    /// The request of InvokeFunction.
     pub(crate) fn into_request(self) -> Result<InvokeFunctionRequest, ClientError> {
         let mode = match self.mode {
             Mode::Sync => ExecutionMode::Sync,
             Mode::Async => ExecutionMode::Async,
         };
-        self.into_request_in(mode)
+        self.into_request_with(mode)
     }
 
-    /// The call as StreamFunction takes it.
+    /// The request of StreamFunction.
     pub(crate) fn into_stream_request(self) -> Result<InvokeFunctionRequest, ClientError> {
-        self.into_request_in(ExecutionMode::Stream)
+        self.into_request_with(ExecutionMode::Stream)
     }
 
-    fn into_request_in(self, mode: ExecutionMode) -> Result<InvokeFunctionRequest, ClientError> {
+    fn into_request_with(self, mode: ExecutionMode) -> Result<InvokeFunctionRequest, ClientError> {
         let millis = |timeout: Duration| i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX).max(1);
+        let Schedule { priority, not_before, deadline, callback } = self.schedule;
         let context = ExecutionContext {
             environment: self.environment,
             timeout_ms: self.timeout.map(millis).unwrap_or_default(),
             max_retries: self.retries.unwrap_or_default().try_into().unwrap_or(i32::MAX),
-            priority: self.priority.map_or(WirePriority::Unspecified, wire_priority).into(),
-            not_before: self.not_before.map(Timestamp::from),
-            deadline: self.deadline.map(Timestamp::from),
-            callback_url: self.callback.unwrap_or_default(),
+            priority: priority.map_or(WirePriority::Unspecified, wire_priority).into(),
+            not_before: not_before.map(Timestamp::from),
+            deadline: deadline.map(Timestamp::from),
+            callback_url: callback.unwrap_or_default(),
             ..ExecutionContext::default()
         };
         let request = InvokeFunctionRequest {
@@ -267,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn each_target() {
+    fn every_target() {
         let id = TaskId::parse("task-1").expect("an id");
         let check = |target, kind, task_id: &str, task_name: &str, create| {
             let request = Call::new(target, name("f")).into_request().expect("flat");
@@ -281,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_can_be_said() {
+    fn every_option() {
         let parameter = |value| Parameter { name: String::new(), type_name: String::new(), value };
         let call = Call::new(Target::New(task()), name("f"))
             .parameters(vec![parameter(Value::Signed(1))])

@@ -1,6 +1,8 @@
-//! Deploying tasks, and what they are.
+//! Uploads artifacts, deploys tasks, and describes tasks.
 
-use crate::{Client, ClientError, read};
+use crate::client::Client;
+use crate::error::{ClientError, answer};
+use crate::read;
 use bytes::Bytes;
 use pilum_proto::pilum::v1 as wire;
 use pilum_proto::spearlet::ArtifactSpec;
@@ -8,53 +10,54 @@ use pilum_types::{ArtifactSource, Digest, Import, Policy, TaskId, TaskName};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-/// How much of an artifact is sent at a time, in bytes.
+/// How much of an artifact one message carries, in bytes: well below the longest message
+/// that the host accepts (1 MiB).
 const UPLOAD_CHUNK_BYTES: usize = 256 << 10;
 
-/// What a task is to be.
+/// A task to deploy.
 #[derive(Debug, Clone)]
 pub struct Deployment {
-    /// Its name.
+    /// The task's name. A task that has the name already gets a new revision.
     pub name: TaskName,
     /// For people.
     pub description: String,
-    /// Its code.
+    /// Where the code is.
     pub source: ArtifactSource,
-    /// What its owner calls this version of the code.
+    /// The owner's name for this version of the code. The host only shows it.
     pub version: String,
-    /// What its owner decides.
+    /// What the owner decides about limits, instances and grants.
     pub policy: Policy,
 }
 
-/// What a deployment or a rollback did.
+/// The result of a deployment or a rollback.
 #[derive(Debug, Clone)]
-pub struct Deployed {
+pub struct DeployResult {
     /// The task.
     pub task_id: TaskId,
-    /// The revision in force.
+    /// The active revision.
     pub revision: Revision,
-    /// Whether anything differs from before.
+    /// Whether the active revision is another one than before.
     pub changed: bool,
 }
 
 /// A revision of a task.
 #[derive(Debug, Clone)]
 pub struct Revision {
-    /// From 1, in the order of deployment.
+    /// The number, from 1, in the order of deployment.
     pub number: u32,
-    /// Where its code came from.
+    /// Where its code is.
     pub location: String,
-    /// The digest of its code.
+    /// The digest of its code, `sha256:…`.
     pub digest: String,
-    /// What its owner calls it.
+    /// The owner's name for this version of the code.
     pub version: String,
     /// When it was deployed.
     pub deployed_at: Option<SystemTime>,
-    /// Whether it is the one in force.
+    /// Whether this is the active revision.
     pub is_current: bool,
 }
 
-/// What a task is and takes.
+/// The description of a task.
 #[derive(Debug, Clone)]
 pub struct TaskDescription {
     /// Its id.
@@ -63,37 +66,39 @@ pub struct TaskDescription {
     pub name: String,
     /// For people.
     pub description: String,
-    /// What its code is: a component, a command, ….
+    /// The kind of its code, such as `component` or `command`.
     pub kind: String,
-    /// What can be called.
+    /// The functions that can be called.
     pub functions: Vec<FunctionDescription>,
-    /// What the code imports.
+    /// The interfaces that the code imports.
     pub imports: Vec<Import>,
-    /// What its owner decided, as lines for people: what is left to the host is not
-    /// among them.
+    /// The owner's policy as keys and values for people. Values that are left to the host
+    /// are not listed.
     pub policy: Vec<(String, String)>,
-    /// The revisions that are kept, in order of number.
+    /// The revisions that the host keeps, in ascending order of number.
     pub revisions: Vec<Revision>,
 }
 
-/// A function and what it takes.
+/// The description of a function.
 #[derive(Debug, Clone)]
 pub struct FunctionDescription {
     /// The full name.
     pub name: String,
-    /// Like a line of WIT.
+    /// The parameters and results, written like WIT.
     pub signature: String,
-    /// What the artifact says about it.
+    /// The documentation in the artifact; empty if there is none.
     pub docs: String,
     /// A JSON Schema of its parameters and its result.
     pub json_schema: String,
 }
 
 impl Client {
-    /// Keeps an artifact's bytes on the host; says how many have left.
+    /// Uploads the bytes of an artifact to the host. Calls `progress` with the number of
+    /// bytes sent so far, for each message.
     ///
     /// # Errors
-    /// When the host refuses, as it does for more than `artifacts.max_bytes`.
+    /// When the host answers with an error, such as for an artifact that is longer than
+    /// `artifacts.max_bytes`.
     pub async fn upload(
         &self,
         bytes: Bytes,
@@ -106,17 +111,17 @@ impl Client {
             progress((begin + chunk.len()) as u64);
             wire::UploadArtifactRequest { chunk: chunk.into() }
         });
-        let answer = self.host().upload_artifact(futures::stream::iter(chunks)).await?.into_inner();
-        let checksum: Result<Digest, _> = answer.checksum.parse();
+        let message = answer(self.host_service().upload_artifact(futures::stream::iter(chunks)).await)?;
+        let checksum: Result<Digest, _> = message.checksum.parse();
         let checksum = checksum.map_err(|error| ClientError::Answer(format!("a checksum {error}")))?;
-        Ok(ArtifactSource { location: answer.location, checksum: Some(checksum) })
+        Ok(ArtifactSource { location: message.location, checksum: Some(checksum) })
     }
 
     /// Registers a task, or makes a new revision of the one with this name.
     ///
     /// # Errors
-    /// When the host refuses; nothing has changed then.
-    pub async fn deploy(&self, deployment: Deployment) -> Result<Deployed, ClientError> {
+    /// When the host answers with an error. The task is then unchanged.
+    pub async fn deploy(&self, deployment: Deployment) -> Result<DeployResult, ClientError> {
         let Deployment { name, description, source, version, policy } = deployment;
         let request = wire::DeployTaskRequest {
             task_name: name.to_string(),
@@ -129,35 +134,35 @@ impl Client {
             }),
             policy: Some(wire_policy(policy)),
         };
-        let answer = self.host().deploy_task(request).await?.into_inner();
-        deployed(&answer.task_id, answer.revision, answer.changed)
+        let message = answer(self.host_service().deploy_task(request).await)?;
+        deploy_result(&message.task_id, message.revision, message.changed)
     }
 
-    /// Puts an earlier revision of a task, by name or id, in force again; without a
-    /// number the one before the present one.
+    /// Makes an earlier revision of a task active again: the revision with this number,
+    /// or without a number the one before the active one. `task` is a name or an id.
     ///
     /// # Errors
-    /// When the host refuses, as for a revision it does not keep.
-    pub async fn rollback(&self, task: &str, revision: Option<u32>) -> Result<Deployed, ClientError> {
+    /// When the host answers with an error, such as for a revision that it does not keep.
+    pub async fn rollback(&self, task: &str, revision: Option<u32>) -> Result<DeployResult, ClientError> {
         let request =
             wire::RollbackTaskRequest { task: task.to_owned(), revision: revision.unwrap_or_default() };
-        let answer = self.host().rollback_task(request).await?.into_inner();
-        deployed(&answer.task_id, answer.revision, answer.changed)
+        let message = answer(self.host_service().rollback_task(request).await)?;
+        deploy_result(&message.task_id, message.revision, message.changed)
     }
 
-    /// What a task, by name or id, is and takes.
+    /// Describes a task. `task` is a name or an id.
     ///
     /// # Errors
-    /// When there is none, or its code cannot be made ready.
+    /// When there is no such task, or its code cannot be prepared.
     pub async fn describe(&self, task: &str) -> Result<TaskDescription, ClientError> {
         let request = wire::DescribeTaskRequest { task: task.to_owned() };
-        let answer = self.host().describe_task(request).await?.into_inner();
+        let message = answer(self.host_service().describe_task(request).await)?;
         Ok(TaskDescription {
-            id: read::task_id(&answer.task_id)?,
-            name: answer.task_name,
-            description: answer.description,
-            kind: answer.kind,
-            functions: answer
+            id: read::task_id(&message.task_id)?,
+            name: message.task_name,
+            description: message.description,
+            kind: message.kind,
+            functions: message
                 .functions
                 .into_iter()
                 .map(|function| FunctionDescription {
@@ -167,20 +172,25 @@ impl Client {
                     json_schema: function.json_schema,
                 })
                 .collect(),
-            imports: answer
+            imports: message
                 .imports
                 .into_iter()
                 .map(|import| Import { name: import.name, granted: import.granted })
                 .collect(),
-            policy: answer.policy.map(policy_lines).unwrap_or_default(),
-            revisions: answer.revisions.into_iter().map(revision).collect(),
+            policy: message.policy.map(policy_lines).unwrap_or_default(),
+            revisions: message.revisions.into_iter().map(revision).collect(),
         })
     }
 }
 
-fn deployed(task_id: &str, number: Option<wire::Revision>, changed: bool) -> Result<Deployed, ClientError> {
-    let number = number.ok_or_else(|| ClientError::Answer("a deployment without a revision".to_owned()))?;
-    Ok(Deployed { task_id: read::task_id(task_id)?, revision: revision(number), changed })
+fn deploy_result(
+    task_id: &str,
+    revision: Option<wire::Revision>,
+    changed: bool,
+) -> Result<DeployResult, ClientError> {
+    let revision =
+        revision.ok_or_else(|| ClientError::Answer("a deployment without a revision".to_owned()))?;
+    Ok(DeployResult { task_id: read::task_id(task_id)?, revision: self::revision(revision), changed })
 }
 
 fn revision(revision: wire::Revision) -> Revision {
@@ -225,7 +235,7 @@ fn wire_policy(policy: Policy) -> wire::TaskPolicy {
     }
 }
 
-/// What differs from what every task has, in the words of a manifest.
+/// The values of a policy that are not left to the host, with the keys of a manifest.
 fn policy_lines(policy: wire::TaskPolicy) -> Vec<(String, String)> {
     let mut lines = Vec::new();
     let mut line = |key: &str, value: String| lines.push((key.to_owned(), value));

@@ -1,9 +1,9 @@
-//! Messages in plain types.
+//! Converts the host's messages to plain types.
 
-use crate::ClientError;
 use crate::answer::{
-    Attempt, Cancellation, Deletion, ExecutionLine, Health, HostStats, Invoked, Report, Status, Task,
+    Attempt, CancelResult, DeleteResult, ExecutionLine, Health, HostStats, InvokeResult, Report, Status, Task,
 };
+use crate::error::ClientError;
 use pilum_proto::pilum::v1::Attempt as WireAttempt;
 use pilum_proto::spearlet::{
     CancelExecutionResponse, DeleteTaskResponse, ExecutionInfo, ExecutionMode, ExecutionResult,
@@ -15,9 +15,9 @@ use pilum_types::{ExecutionId, InstanceId, InvalidId, State, TaskId};
 use prost_types::Timestamp;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-pub(crate) fn invoked(message: InvokeFunctionResponse) -> Result<Invoked, ClientError> {
+pub(crate) fn invoke_result(message: InvokeFunctionResponse) -> Result<InvokeResult, ClientError> {
     let estimate_ms = message.estimated_completion_ms;
-    Ok(Invoked {
+    Ok(InvokeResult {
         success: message.success,
         message: message.message,
         execution_id: execution_id(&message.execution_id)?,
@@ -71,9 +71,9 @@ fn attempt(message: WireAttempt) -> Attempt {
     }
 }
 
-pub(crate) fn cancellation(message: CancelExecutionResponse) -> Result<Cancellation, ClientError> {
+pub(crate) fn cancel_result(message: CancelExecutionResponse) -> Result<CancelResult, ClientError> {
     let state = known_state(message.final_status)?;
-    Ok(Cancellation { success: message.success, message: message.message, state })
+    Ok(CancelResult { success: message.success, message: message.message, state })
 }
 
 pub(crate) fn task(message: TaskInfo) -> Result<Task, ClientError> {
@@ -93,8 +93,8 @@ pub(crate) fn task(message: TaskInfo) -> Result<Task, ClientError> {
     })
 }
 
-pub(crate) fn deletion(message: DeleteTaskResponse) -> Deletion {
-    Deletion {
+pub(crate) fn delete_result(message: DeleteTaskResponse) -> DeleteResult {
+    DeleteResult {
         deleted: message.deleted,
         message: message.message,
         cleaned_executions: count(message.cleaned_executions),
@@ -152,8 +152,8 @@ pub(crate) fn stats(message: GetStatsResponse) -> HostStats {
     }
 }
 
-/// The state of a number on the wire; `None` for UNKNOWN and for numbers of a
-/// newer contract.
+/// The state with this number on the wire; `None` for UNKNOWN and for a number that only
+/// a newer contract has.
 pub(crate) fn state(number: i32) -> Option<State> {
     match ExecutionStatus::try_from(number).ok()? {
         ExecutionStatus::Unknown => None,
@@ -166,9 +166,9 @@ pub(crate) fn state(number: i32) -> Option<State> {
     }
 }
 
-/// The state of a number that must be one.
+/// The state with this number on the wire, which must be a known state.
 pub(crate) fn known_state(number: i32) -> Result<State, ClientError> {
-    state(number).ok_or_else(|| ClientError::Answer(format!("{number} is no status")))
+    state(number).ok_or_else(|| ClientError::Answer(format!("{number} is not a status")))
 }
 
 /// A state's number on the wire.
@@ -196,6 +196,7 @@ fn bad_id(text: &str, error: &InvalidId) -> ClientError {
     ClientError::Answer(format!("{text:?}: {error}"))
 }
 
+/// An empty text on the wire means that there is none.
 fn some(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
@@ -243,22 +244,22 @@ mod tests {
             result: Some(result),
             ..InvokeFunctionResponse::default()
         };
-        let read = invoked(message.clone()).expect("a good answer");
+        let read = invoke_result(message.clone()).expect("a good answer");
         assert_eq!(read.status.output, Some(output));
         assert_eq!((read.status.state, read.status.duration), (State::Completed, Duration::from_millis(12)));
         assert_eq!(read.status.started_at, Some(UNIX_EPOCH + Duration::from_secs(1)));
         assert_eq!((read.instance_id, read.status_endpoint, read.estimate), (None, None, None));
 
-        let nobodys = InvokeFunctionResponse { execution_id: "a b".into(), ..message.clone() };
-        assert!(matches!(invoked(nobodys), Err(ClientError::Answer(_))));
+        let malformed = InvokeFunctionResponse { execution_id: "a b".into(), ..message.clone() };
+        assert!(matches!(invoke_result(malformed), Err(ClientError::Answer(_))));
         assert!(matches!(
-            invoked(InvokeFunctionResponse { result: None, ..message }),
+            invoke_result(InvokeFunctionResponse { result: None, ..message }),
             Err(ClientError::Answer(_))
         ));
     }
 
     #[test]
-    fn states_there_and_back() {
+    fn states_are_converted_in_both_directions() {
         for known in State::ALL {
             assert_eq!(state(number(known)), Some(known));
         }
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_that_make_no_sense_are_zero() {
+    fn numbers_without_a_meaning_are_zero() {
         assert_eq!((millis(-1), size(-1), count(-1)), (Duration::ZERO, 0, 0));
         let execution_stats = pilum_proto::spearlet::ExecutionStats {
             average_execution_time_ms: f64::NAN,

@@ -1,33 +1,35 @@
-//! A result in pieces.
+//! The output of a function in chunks.
 
-use crate::{ClientError, read};
+use crate::error::{ClientError, status_error};
+use crate::read;
 use pilum_proto::spearlet::StreamExecutionResult;
 use pilum_proto::value::output_from_any;
 use pilum_types::{ExecutionId, Output, State};
 use std::collections::BTreeMap;
 use tonic::Streaming;
 
-/// The pieces of a function's output as they come. Dropping it stops the guest.
+/// The chunks of a function's output as they come. Dropping this stops the guest.
 #[derive(Debug)]
 pub struct Chunks {
     messages: Streaming<StreamExecutionResult>,
     ended: bool,
 }
 
-/// A piece of a function's output, or its end.
+/// A chunk of a function's output, or the end of the execution.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Chunk {
-    /// Bytes in order, or a typed result whole.
+    /// The next bytes of the output, or a whole typed result.
     Output(Output),
     /// The execution has ended; nothing follows.
     End {
-        /// The execution.
+        /// The id of the execution.
         execution_id: ExecutionId,
-        /// How it ended.
+        /// The terminal state.
         state: State,
-        /// What went wrong, if it failed.
+        /// Why it failed; empty if it completed.
         error_message: String,
-        /// The receipt, `task_id`, and `error_code` if it failed.
+        /// What the last attempt used (as in [`crate::Status::metrics`]), `task_id`, and
+        /// `error_code` if it failed.
         metadata: BTreeMap<String, String>,
     },
 }
@@ -37,25 +39,27 @@ impl Chunks {
         Self { messages, ended: false }
     }
 
-    /// The next piece; `None` after [`Chunk::End`].
+    /// The next chunk; `None` after [`Chunk::End`].
     ///
     /// # Errors
-    /// When the connection breaks, the host refuses, or the stream ends early.
+    /// When the connection breaks, the host answers with an error, or the stream ends
+    /// before the execution.
     pub async fn next(&mut self) -> Result<Option<Chunk>, ClientError> {
         while !self.ended {
-            let Some(message) = self.messages.message().await? else {
+            let Some(message) = self.messages.message().await.map_err(status_error)? else {
                 return Err(ClientError::Answer("the stream ended before the execution did".to_owned()));
             };
             self.ended = message.is_final;
-            if let Some(piece) = piece(message)? {
-                return Ok(Some(piece));
+            if let Some(chunk) = chunk(message)? {
+                return Ok(Some(chunk));
             }
         }
         Ok(None)
     }
 }
 
-fn piece(message: StreamExecutionResult) -> Result<Option<Chunk>, ClientError> {
+/// The chunk in a message; `None` if the message has neither output nor the end.
+fn chunk(message: StreamExecutionResult) -> Result<Option<Chunk>, ClientError> {
     if message.is_final {
         return Ok(Some(Chunk::End {
             execution_id: read::execution_id(&message.execution_id)?,

@@ -1,9 +1,10 @@
-//! Connections: how many, and for how long one may say nothing.
+//! How many connections a listener has, and how long a new one may send nothing.
 //!
-//! A [`Gate`] admits a bounded number. When it is full, the oldest connection
-//! that has not yet spoken makes room for the new one, so that any number of
-//! silent sockets cannot keep a client out; if all have spoken, the new one is
-//! closed at once and its client can go elsewhere.
+//! A [`ConnectionLimiter`] admits a bounded number. When all places are taken, it
+//! evicts the oldest connection whose client has not completed its handshake, so that
+//! silent sockets cannot keep a real client out. If all clients have completed their
+//! handshakes, the new connection is closed at once, and its client can try another
+//! host.
 
 use crate::limits::{
     ACCEPT_ERROR_PAUSE, EVICTION_WAIT, GatewayLimits, TCP_KEEPALIVE_AFTER, TCP_KEEPALIVE_INTERVAL,
@@ -23,89 +24,86 @@ use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::{Connected, TcpIncoming};
 
-/// Bytes a gRPC client sends before anything else: the HTTP/2 preface (24) and
-/// the head of its SETTINGS frame (9). From then on pings watch over it.
-pub(crate) const HTTP2_OPENING_BYTES: usize = 24 + 9;
-/// Bytes after which an HTTP/1 connection is no longer silent. From then on the
-/// timeout of the request's head watches over it.
-pub(crate) const HTTP1_OPENING_BYTES: usize = 1;
-
-/// A connection that holds `H` (a place, a signal) until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Held<Io, H> {
-    io: Io,
-    /// `Some` until the client has said enough.
-    opening: Option<Opening>,
-    _held: H,
-}
-
-/// What a connection is under until its client has said enough.
-#[derive(Debug)]
-struct Opening {
-    bytes_left: usize,
-    deadline: Pin<Box<Sleep>>,
-    evicted: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// What makes the gate know that this connection can be evicted.
-    _evictable: Arc<CancellationToken>,
-}
+/// The handshake of a gRPC client, in bytes: the HTTP/2 preface (24) and the head of
+/// its SETTINGS frame (9). After these bytes, HTTP/2 pings find a dead client.
+pub(crate) const HTTP2_HANDSHAKE_BYTES: usize = 24 + 9;
+/// The handshake of an HTTP/1 client, in bytes: the first byte of its request. After
+/// it, the timeout of the request's head applies.
+pub(crate) const HTTP1_HANDSHAKE_BYTES: usize = 1;
 
 /// Admits connections. One accept loop uses it.
 #[derive(Debug)]
-pub(crate) struct Gate {
+pub(crate) struct ConnectionLimiter {
     /// A permit per open connection. Never closed.
-    places: Arc<Semaphore>,
-    places_max: usize,
-    opening_bytes: usize,
-    opening_timeout: Duration,
-    /// Connections that may not have spoken yet, the oldest first.
-    silent: VecDeque<Weak<CancellationToken>>,
+    permits: Arc<Semaphore>,
+    connections_max: usize,
+    handshake_bytes: usize,
+    handshake_timeout: Duration,
+    /// Connections whose handshake may be incomplete, the oldest first. An entry is
+    /// dead when its handshake is complete or its connection is closed. At most
+    /// `connections_max` are alive.
+    in_handshake: VecDeque<Weak<CancellationToken>>,
 }
 
-impl<Io, H> Held<Io, H> {
-    /// A connection without a handshake deadline.
-    pub(crate) fn open(io: Io, held: H) -> Self {
-        Self { io, opening: None, _held: held }
-    }
+/// An open connection. It keeps `Guard` (a permit, or a signal to send on the drop)
+/// until it is dropped.
+#[derive(Debug)]
+pub(crate) struct AdmittedConnection<Io, Guard> {
+    io: Io,
+    /// `Some` until the client has completed its handshake.
+    handshake: Option<Handshake>,
+    _guard: Guard,
 }
 
-impl Gate {
-    /// A gate for connections that speak `opening_bytes` first.
-    pub(crate) fn new(limits: &GatewayLimits, opening_bytes: usize) -> Self {
+/// How long a client may still take to complete its handshake.
+#[derive(Debug)]
+struct Handshake {
+    bytes_left: usize,
+    deadline: Pin<Box<Sleep>>,
+    evicted: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// While this lives, the limiter can evict the connection.
+    _evictable: Arc<CancellationToken>,
+}
+
+impl ConnectionLimiter {
+    /// A limiter for connections whose handshake has `handshake_bytes`.
+    pub(crate) fn new(limits: &GatewayLimits, handshake_bytes: usize) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS))),
-            places_max: limits.connections_max,
-            opening_bytes,
-            opening_timeout: limits.handshake_timeout,
-            silent: VecDeque::new(),
+            permits: Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS))),
+            connections_max: limits.connections_max,
+            handshake_bytes,
+            handshake_timeout: limits.handshake_timeout,
+            in_handshake: VecDeque::new(),
         }
     }
 
-    /// Gives the connection a place, or drops it when there is none.
-    async fn admit<Io>(&mut self, io: Io) -> Option<Held<Io, OwnedSemaphorePermit>> {
-        let place = match Arc::clone(&self.places).try_acquire_owned() {
-            Ok(place) => place,
-            Err(_full) => {
-                self.evict_oldest_silent()?;
-                let freed = Arc::clone(&self.places).acquire_owned();
+    /// Gives the connection a permit, or closes the connection when there is none.
+    async fn admit<Io>(&mut self, io: Io) -> Option<AdmittedConnection<Io, OwnedSemaphorePermit>> {
+        let permit = match Arc::clone(&self.permits).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_none_left) => {
+                self.evict_oldest_in_handshake()?;
+                let freed = Arc::clone(&self.permits).acquire_owned();
                 tokio::time::timeout(EVICTION_WAIT, freed).await.ok()?.ok()?
             }
         };
         let evictable = Arc::new(CancellationToken::new());
-        if self.silent.len() >= self.places_max {
-            self.silent.retain(|token| token.strong_count() > 0);
+        if self.in_handshake.len() >= self.connections_max {
+            self.in_handshake.retain(|token| token.strong_count() > 0);
         }
-        self.silent.push_back(Arc::downgrade(&evictable));
-        let opening = Opening {
-            bytes_left: self.opening_bytes,
-            deadline: Box::pin(tokio::time::sleep(self.opening_timeout)),
+        self.in_handshake.push_back(Arc::downgrade(&evictable));
+        let handshake = Handshake {
+            bytes_left: self.handshake_bytes,
+            deadline: Box::pin(tokio::time::sleep(self.handshake_timeout)),
             evicted: Box::pin(CancellationToken::clone(&evictable).cancelled_owned()),
             _evictable: evictable,
         };
-        Some(Held { io, opening: Some(opening), _held: place })
+        Some(AdmittedConnection { io, handshake: Some(handshake), _guard: permit })
     }
 
-    fn evict_oldest_silent(&mut self) -> Option<()> {
-        while let Some(token) = self.silent.pop_front() {
+    /// Evicts one connection; `None` if every handshake is complete.
+    fn evict_oldest_in_handshake(&mut self) -> Option<()> {
+        while let Some(token) = self.in_handshake.pop_front() {
             if let Some(token) = token.upgrade() {
                 token.cancel();
                 return Some(());
@@ -115,22 +113,31 @@ impl Gate {
     }
 }
 
-/// The connections of a listener that its gate admits. Never ends.
+impl<Io, Guard> AdmittedConnection<Io, Guard> {
+    /// A connection that has no handshake deadline.
+    pub(crate) fn without_handshake(io: Io, guard: Guard) -> Self {
+        Self { io, handshake: None, _guard: guard }
+    }
+}
+
+/// The connections of a listener that its limiter admits. The stream never ends.
 pub(crate) fn accept(
     listener: TcpListener,
-    gate: Gate,
-) -> impl Stream<Item = io::Result<Held<TcpStream, OwnedSemaphorePermit>>> {
+    limiter: ConnectionLimiter,
+) -> impl Stream<Item = io::Result<AdmittedConnection<TcpStream, OwnedSemaphorePermit>>> {
     let incoming = TcpIncoming::from(listener)
         .with_nodelay(Some(true))
         .with_keepalive(Some(TCP_KEEPALIVE_AFTER))
         .with_keepalive_interval(Some(TCP_KEEPALIVE_INTERVAL))
         .with_keepalive_retries(Some(TCP_KEEPALIVE_PROBES));
-    futures::stream::unfold((incoming, gate), async |(mut incoming, mut gate)| {
+    futures::stream::unfold((incoming, limiter), async |(mut incoming, mut limiter)| {
         loop {
             match incoming.next().await? {
-                Ok(io) => match gate.admit(io).await {
-                    Some(connection) => return Some((Ok(connection), (incoming, gate))),
-                    None => tracing::warn!("all connections are taken, one more was closed"),
+                Ok(io) => match limiter.admit(io).await {
+                    Some(connection) => return Some((Ok(connection), (incoming, limiter))),
+                    None => tracing::warn!(
+                        "the listener has as many connections as it may have; a new one was closed"
+                    ),
                 },
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -141,8 +148,9 @@ pub(crate) fn accept(
     })
 }
 
-impl Opening {
-    fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<()> {
+impl Handshake {
+    /// Ready when the deadline has passed or the limiter has evicted the connection.
+    fn poll_expired(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.deadline.as_mut().poll(context).is_ready() {
             return Poll::Ready(());
         }
@@ -150,30 +158,30 @@ impl Opening {
     }
 }
 
-impl<Io: AsyncRead + Unpin, H: Unpin> AsyncRead for Held<Io, H> {
+impl<Io: AsyncRead + Unpin, Guard: Unpin> AsyncRead for AdmittedConnection<Io, Guard> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let Some(opening) = &mut this.opening else {
+        let Some(handshake) = &mut this.handshake else {
             return Pin::new(&mut this.io).poll_read(context, buffer);
         };
-        if opening.poll_over(context).is_ready() {
+        if handshake.poll_expired(context).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut this.io).poll_read(context, buffer))?;
-        opening.bytes_left = opening.bytes_left.saturating_sub(buffer.filled().len() - before);
-        if opening.bytes_left == 0 {
-            this.opening = None;
+        handshake.bytes_left = handshake.bytes_left.saturating_sub(buffer.filled().len() - before);
+        if handshake.bytes_left == 0 {
+            this.handshake = None;
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl<Io: AsyncWrite + Unpin, H: Unpin> AsyncWrite for Held<Io, H> {
+impl<Io: AsyncWrite + Unpin, Guard: Unpin> AsyncWrite for AdmittedConnection<Io, Guard> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().io).poll_write(context, bytes)
     }
@@ -199,7 +207,7 @@ impl<Io: AsyncWrite + Unpin, H: Unpin> AsyncWrite for Held<Io, H> {
     }
 }
 
-impl<Io, H> Connected for Held<Io, H> {
+impl<Io, Guard> Connected for AdmittedConnection<Io, Guard> {
     type ConnectInfo = ();
 
     fn connect_info(&self) {}

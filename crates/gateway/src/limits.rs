@@ -1,36 +1,37 @@
-//! Every bound of the two listeners. What an operator may want to move is a
-//! field of [`GatewayLimits`]; the rest is a constant with its reason.
+//! Every bound of the two listeners. [`GatewayLimits`] has the bounds that the program
+//! that serves can set; the others are constants, each with its reason.
 
 use pilum_execution::Settings;
 use pilum_proto::{REQUEST_MAX_BYTES, RESPONSE_MAX_BYTES};
 use std::time::Duration;
 
-/// What the listeners bear.
+/// The bounds of the two listeners. The program that calls [`crate::serve`] sets them.
 #[derive(Debug, Clone)]
 pub struct GatewayLimits {
-    /// Connections open at once, on each listener. Each costs a file descriptor
-    /// and some tens of KiB, so keep it well below the process's descriptor limit.
+    /// How many connections may be open at once on each listener. Each costs a file
+    /// descriptor and some tens of KiB, so this must be well below the process's limit
+    /// of descriptors.
     pub connections_max: usize,
-    /// How long a new connection may take until it has said something: the
-    /// HTTP/2 preface and settings, or the first byte of an HTTP/1 request.
+    /// How long a new client may take to complete its handshake: to send the HTTP/2
+    /// preface and settings, or the first byte of an HTTP/1 request.
     pub handshake_timeout: Duration,
-    /// Calls open at once on one gRPC connection.
+    /// How many calls may be open at once on one gRPC connection.
     pub streams_max_per_connection: u32,
     /// How often a gRPC connection is pinged.
     pub keepalive_interval: Duration,
     /// How long the answer to a ping may take before the connection is closed.
     pub keepalive_timeout: Duration,
-    /// How long a gRPC connection lives before its client is asked to make a
-    /// new one, so that load spreads again and nothing is held for ever.
+    /// How long a gRPC connection lives before the host asks its client to make a new
+    /// one, so that load spreads again and no connection holds its resources for ever.
     pub connection_age_max: Duration,
     /// The longest request message, in bytes.
     pub request_max_bytes: usize,
-    /// Request bytes that have come in and are not yet whole messages, of all
-    /// gRPC connections together. What would exceed it is refused.
+    /// How many bytes of incomplete request messages all gRPC connections together may
+    /// hold. A request that would exceed this gets RESOURCE_EXHAUSTED.
     pub request_bytes_in_flight_max: usize,
     /// The longest response message, in bytes.
     pub response_max_bytes: usize,
-    /// On shutdown, how long calls under way may take to end.
+    /// How long running calls may take to end after the shutdown began.
     pub drain_max: Duration,
 }
 
@@ -39,14 +40,14 @@ impl Default for GatewayLimits {
         Self {
             connections_max: 4_096,
             handshake_timeout: Duration::from_secs(5),
-            // Twice the default number of synchronous slots: one client can
-            // fill the host and have as many calls waiting.
+            // Twice the default number of synchronous slots: one client can fill all
+            // slots and have as many more calls waiting.
             streams_max_per_connection: 256,
             keepalive_interval: Duration::from_secs(20),
             keepalive_timeout: Duration::from_secs(10),
             connection_age_max: Duration::from_secs(30 * 60),
             request_max_bytes: REQUEST_MAX_BYTES,
-            // 32 of the longest requests, or thousands of usual ones.
+            // 32 of the longest requests, or thousands of typical ones.
             request_bytes_in_flight_max: 32 * REQUEST_MAX_BYTES,
             response_max_bytes: RESPONSE_MAX_BYTES,
             drain_max: Duration::from_secs(30),
@@ -55,61 +56,65 @@ impl Default for GatewayLimits {
 }
 
 impl GatewayLimits {
-    /// How many streams a client may have reset before the server saw them. A
-    /// client that gives up every call it may have open does no harm; one that
-    /// opens and resets without end loses its connection.
+    /// How many streams a client may reset before the server has handled them. A client
+    /// may cancel every call it has open; a client that opens and resets streams without
+    /// end loses its connection.
     pub(crate) fn pending_resets_max(&self) -> usize {
         self.streams_max_per_connection as usize
     }
 }
 
-/// How many streams the server may have reset because of a client's protocol
-/// errors, in a connection's life. A correct client causes none.
+/// How many streams of one connection the server may reset because of the client's
+/// protocol errors. A correct client causes none.
 pub(crate) const LOCAL_ERROR_RESETS_MAX: usize = 64;
 
-/// All headers of a gRPC request, in bytes. Ours are a few hundred; room for a
-/// token and tracing. Bounds what never-ending CONTINUATION frames can hold.
+/// All headers of a gRPC request, in bytes. Our client sends a few hundred bytes, so
+/// there is room for a token and tracing. This also bounds what an endless sequence of
+/// CONTINUATION frames can hold.
 pub(crate) const HEADER_LIST_MAX_BYTES: u32 = 16 * 1024;
 
-/// The longest HTTP/2 frame taken, in bytes: the protocol's default, so that one
-/// large message cannot hold up the other calls of its connection.
+/// The longest HTTP/2 frame the host accepts, in bytes: the protocol's default, so that
+/// one large message cannot delay the other calls of its connection.
 pub(crate) const FRAME_MAX_BYTES: u32 = 16 * 1024;
 
-/// A request message of the host's own service, in bytes: a policy, or a piece of
-/// an artifact.
+/// The longest request message of `pilum.v1.HostService`, in bytes: a policy, or a chunk
+/// of an artifact.
 pub(crate) const HOST_REQUEST_MAX_BYTES: usize = 1 << 20;
 
-/// A request message of the health or reflection service, in bytes: a name.
+/// The longest request message of the health or the reflection service, in bytes. Such a
+/// request holds little more than a name.
 pub(crate) const SMALL_REQUEST_MAX_BYTES: usize = 64 * 1024;
 
-/// How long a request message may take to come in once its sender pauses: the
-/// longest one at some 2 Mbit/s. A slower sender holds memory for nothing.
+/// How long a gRPC request message may take to come in, counted from the first pause of
+/// its sender. The longest message takes about this long at 2 Mbit/s; a slower sender
+/// would hold memory for too long.
 pub(crate) const REQUEST_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// When the kernel first probes a silent TCP peer, how often again, and how many
-/// unanswered probes close it: a vanished peer is gone within two minutes.
+/// How long a TCP peer is silent before the kernel probes it. Together with the two
+/// bounds below, a peer that vanished loses its connection within two minutes.
 pub(crate) const TCP_KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
-/// See [`TCP_KEEPALIVE_AFTER`].
+/// How long the kernel waits between two probes.
 pub(crate) const TCP_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
-/// See [`TCP_KEEPALIVE_AFTER`].
+/// How many probes without an answer close the connection.
 pub(crate) const TCP_KEEPALIVE_PROBES: u32 = 4;
 
-/// How long the accept loop rests after an error such as too many open files,
-/// so that it does not spin while the condition lasts.
+/// How long the accept loop pauses after an error such as too many open files, so that
+/// it does not use a processor for nothing while the error lasts.
 pub(crate) const ACCEPT_ERROR_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long an accepted connection waits for the place of one evicted for it.
+/// How long a new connection waits for the permit of the connection that was evicted for
+/// it. The evicted task needs only to be polled once.
 pub(crate) const EVICTION_WAIT: Duration = Duration::from_secs(1);
 
-/// After calls have drained, how long connections may take to close: a response
-/// on its way arrives, a client that never closes does not hold up the exit.
+/// How long connections may take to close after all calls have ended. A response on its
+/// way arrives, and a client that never closes its connection does not delay the exit.
 pub(crate) const CLOSE_GRACE: Duration = Duration::from_millis(500);
 
-/// What a request may take beyond its slot wait and its function's time:
-/// fetching and compiling the code, and sending both messages.
+/// How long a request may take beyond its wait for a slot and its function's time: for
+/// fetching and compiling the code, and for sending both messages.
 const REQUEST_MARGIN: Duration = Duration::from_secs(60);
 
-/// The longest a gRPC request can rightly take.
+/// The longest time a correct gRPC request can take; the server ends a longer one.
 pub(crate) fn request_deadline(settings: &Settings) -> Duration {
     let sync = &settings.sync;
     let retries = if sync.enable_retries { settings.asynchronous.max_retries } else { 0 };
@@ -119,21 +124,23 @@ pub(crate) fn request_deadline(settings: &Settings) -> Duration {
         .saturating_add(REQUEST_MARGIN)
 }
 
-/// The head of an HTTP/1 request, in bytes.
+/// The longest head of an HTTP/1 request, in bytes.
 pub(crate) const HTTP_HEAD_MAX_BYTES: usize = 16 * 1024;
-/// Headers of an HTTP/1 request.
+/// How many headers an HTTP/1 request may have.
 pub(crate) const HTTP_HEADERS_MAX: usize = 64;
-/// How long the head of an HTTP/1 request may take, and how long a connection
-/// may stay idle between two.
+/// How long the head of an HTTP/1 request may take, and how long a connection may be
+/// idle between two requests.
 pub(crate) const HTTP_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// The body of an HTTP/1 request to a route of the host's own, in bytes. None reads one.
+/// The longest body of an HTTP/1 request to one of the host's own routes, in bytes. No
+/// such route reads a body.
 pub(crate) const HTTP_BODY_MAX_BYTES: usize = 64 * 1024;
-/// The body of a request to a function, in bytes. It streams and is not held, so this
-/// only bounds how much one request may bring in.
+/// The longest body of a request to an http handler, in bytes. The body streams and is
+/// not held in memory, so this bounds only how much one request may send.
 pub(crate) const FUNCTION_BODY_MAX_BYTES: usize = 1 << 30;
-/// How long the body of a request to a function may pause.
+/// How long the body of a request to an http handler may pause.
 pub(crate) const FUNCTION_BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long an HTTP handler may take. Each reads a record or a few counters.
+/// How long one of the host's own HTTP routes may take. Each reads a record or a few
+/// counters.
 pub(crate) const HTTP_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long an HTTP connection lives, a response read slowly included.
+/// How long an HTTP connection lives before it takes no new request.
 pub(crate) const HTTP_CONNECTION_AGE_MAX: Duration = Duration::from_secs(5 * 60);

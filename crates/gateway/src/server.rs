@@ -1,37 +1,24 @@
-//! Serving, until shutdown.
+//! Serves both listeners until shutdown.
 //!
-//! On shutdown, in this order: health says NOT_SERVING and `/readyz` 503; the
-//! execution layer drains while both listeners go on answering (new work with
-//! UNAVAILABLE, status and probes as ever); the listeners close and connections
-//! are asked to; what is still open after a short grace is left to the end of
-//! the process.
+//! The shutdown has this order:
+//! 1. The health service reports NOT_SERVING, and `/readyz` answers 503.
+//! 2. The execution layer drains. Both listeners still answer: new work gets
+//!    UNAVAILABLE, and status requests and probes work as before.
+//! 3. The listeners close, and the host asks every client to close its connection.
+//! 4. Connections that are still open after [`CLOSE_GRACE`] end with the process.
 
-use crate::answers::Answers;
-use crate::connection::{Gate, HTTP2_OPENING_BYTES, Held, accept};
+use crate::connection::{AdmittedConnection, ConnectionLimiter, HTTP2_HANDSHAKE_BYTES, accept};
 use crate::error::GatewayError;
-use crate::health::Health;
-use crate::intake::Intake;
-use crate::limits::{
-    CLOSE_GRACE, FRAME_MAX_BYTES, GatewayLimits, HEADER_LIST_MAX_BYTES, HOST_REQUEST_MAX_BYTES,
-    LOCAL_ERROR_RESETS_MAX, SMALL_REQUEST_MAX_BYTES, request_deadline,
-};
-use crate::service::{Functions, Host};
-use futures::Stream;
+use crate::grpc::{self, Health};
+use crate::http;
+use crate::limits::{CLOSE_GRACE, GatewayLimits};
 use futures::StreamExt as _;
-use pilum_execution::{Executions, Runtime, Settings, Store};
-use pilum_proto::FILE_DESCRIPTOR_SET;
-use pilum_proto::pilum::v1::host_service_server::HostServiceServer;
-use pilum_proto::spearlet::function_service_server::FunctionServiceServer;
+use pilum_execution::{Executions, Runtime, Store};
 use std::io;
 use std::sync::Arc;
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
-use tonic::transport::Server;
-use tonic::transport::server::Connected;
-use tonic_reflection::server::Builder as Reflection;
-use tower::ServiceExt as _;
 
 /// Serves gRPC on one listener and HTTP on the other until `shutdown` is
 /// cancelled, then drains `executions` for at most `limits.drain_max` and closes.
@@ -39,31 +26,31 @@ use tower::ServiceExt as _;
 /// Returns within `drain_max` and about a second of the cancellation.
 ///
 /// # Errors
-/// When the gRPC server fails. A connection's failure is not the server's.
+/// When the gRPC server fails. The failure of one connection is not an error.
 pub async fn serve<R: Runtime, S: Store>(
     executions: Arc<Executions<R, S>>,
-    grpc: TcpListener,
-    http: TcpListener,
+    grpc_listener: TcpListener,
+    http_listener: TcpListener,
     limits: GatewayLimits,
     shutdown: CancellationToken,
 ) -> Result<(), GatewayError> {
     let health = Health::serving().await;
-    let routes = routes(&executions, &health, &limits)?;
-    // Cancelled when calls have drained; both listeners wait for it.
+    let routes = grpc::routes(&executions, &health, &limits)?;
+    // Cancelled when all calls have ended; both listeners wait for it.
     let stop = CancellationToken::new();
-    let connections = accept(grpc, Gate::new(&limits, HTTP2_OPENING_BYTES));
+    let connections = accept(grpc_listener, ConnectionLimiter::new(&limits, HTTP2_HANDSHAKE_BYTES));
     let settings = executions.settings();
-    let grpc = serve_grpc(routes, connections, &limits, settings, stop.clone().cancelled_owned());
-    let grpc = closing(grpc, stop.clone());
-    let http = crate::http::serve(Arc::clone(&executions), http, &limits, shutdown.clone(), stop.clone());
-    let conduct = async {
+    let grpc = grpc::serve(routes, connections, &limits, settings, stop.clone().cancelled_owned());
+    let grpc = with_close_grace(grpc, stop.clone());
+    let http = http::serve(Arc::clone(&executions), http_listener, &limits, shutdown.clone(), stop.clone());
+    let shut_down = async {
         shutdown.cancelled().await;
         health.draining().await;
         executions.drain(limits.drain_max).await;
         health.end().await;
         stop.cancel();
     };
-    let mut conduct = std::pin::pin!(conduct);
+    let mut shut_down = std::pin::pin!(shut_down);
     let http = async {
         http.await;
         Ok::<_, GatewayError>(())
@@ -72,13 +59,13 @@ pub async fn serve<R: Runtime, S: Store>(
     let mut listeners = std::pin::pin!(listeners);
     tokio::select! {
         ended = &mut listeners => ended,
-        () = &mut conduct => listeners.await,
+        () = &mut shut_down => listeners.await,
     }
 }
 
 /// Serves gRPC over one in-process stream until its other end is dropped or
-/// `shutdown` is cancelled. The same services under the same limits as
-/// [`serve`]; draining `executions` is left to the caller.
+/// `shutdown` is cancelled. Services and limits are the same as for [`serve`]. The
+/// caller drains `executions`.
 ///
 /// # Errors
 /// When the gRPC server fails.
@@ -89,13 +76,13 @@ pub async fn serve_stream<R: Runtime, S: Store>(
     shutdown: CancellationToken,
 ) -> Result<(), GatewayError> {
     let health = Health::serving().await;
-    let routes = routes(&executions, &health, &limits)?;
+    let routes = grpc::routes(&executions, &health, &limits)?;
     let closed = CancellationToken::new();
-    let connection = Held::open(io, closed.clone().drop_guard());
-    // The server ends with its stream of connections, so that one never ends.
+    let connection = AdmittedConnection::without_handshake(io, closed.clone().drop_guard());
+    // The server ends when its stream of connections ends, so this stream never ends.
     let connections =
         futures::stream::iter([Ok::<_, io::Error>(connection)]).chain(futures::stream::pending());
-    // Cancelled when the connection is gone or is to go.
+    // Cancelled when the connection is closed or `shutdown` is cancelled.
     let stop = CancellationToken::new();
     let ending = {
         let stop = stop.clone();
@@ -108,11 +95,11 @@ pub async fn serve_stream<R: Runtime, S: Store>(
         }
     };
     let settings = executions.settings();
-    closing(serve_grpc(routes, connections, &limits, settings, ending), stop).await
+    with_close_grace(grpc::serve(routes, connections, &limits, settings, ending), stop).await
 }
 
-/// `serving`, for at most [`CLOSE_GRACE`] longer than `stop`.
-async fn closing(
+/// Waits for `serving`, but at most [`CLOSE_GRACE`] after `stop`.
+async fn with_close_grace(
     serving: impl Future<Output = Result<(), GatewayError>>,
     stop: CancellationToken,
 ) -> Result<(), GatewayError> {
@@ -127,63 +114,6 @@ async fn closing(
             Ok(())
         }
     }
-}
-
-/// Every gRPC service of the host.
-fn routes<R: Runtime, S: Store>(
-    executions: &Arc<Executions<R, S>>,
-    health: &Health,
-    limits: &GatewayLimits,
-) -> Result<Routes, GatewayError> {
-    let functions = FunctionServiceServer::new(Functions::new(Arc::clone(executions)))
-        .max_decoding_message_size(limits.request_max_bytes)
-        .max_encoding_message_size(limits.response_max_bytes);
-    let host = HostServiceServer::new(Host::new(Arc::clone(executions)))
-        .max_decoding_message_size(HOST_REQUEST_MAX_BYTES)
-        .max_encoding_message_size(limits.response_max_bytes);
-    let reflection = || {
-        Reflection::configure()
-            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-    };
-    Ok(Routes::new(functions)
-        .add_service(host)
-        .add_service(health.service().max_decoding_message_size(SMALL_REQUEST_MAX_BYTES))
-        .add_service(reflection().build_v1()?.max_decoding_message_size(SMALL_REQUEST_MAX_BYTES))
-        .add_service(reflection().build_v1alpha()?.max_decoding_message_size(SMALL_REQUEST_MAX_BYTES))
-        .prepare())
-}
-
-/// Serves the routes on every connection under every limit, until `stop`.
-async fn serve_grpc<Io>(
-    routes: Routes,
-    connections: impl Stream<Item = io::Result<Io>>,
-    limits: &GatewayLimits,
-    settings: &Settings,
-    stop: impl Future<Output = ()>,
-) -> Result<(), GatewayError>
-where
-    Io: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
-{
-    let deadline = request_deadline(settings);
-    let intake = Intake::new(limits);
-    let routes = routes.map_request(move |request| intake.meter(request));
-    let connections = connections.map(|io| io.map(Answers::new));
-    Server::builder()
-        .timeout(deadline)
-        .max_concurrent_streams(limits.streams_max_per_connection)
-        .http2_max_pending_accept_reset_streams(Some(limits.pending_resets_max()))
-        .http2_max_local_error_reset_streams(Some(LOCAL_ERROR_RESETS_MAX))
-        .http2_max_header_list_size(HEADER_LIST_MAX_BYTES)
-        .max_frame_size(FRAME_MAX_BYTES)
-        .http2_keepalive_interval(Some(limits.keepalive_interval))
-        .http2_keepalive_timeout(Some(limits.keepalive_timeout))
-        .max_connection_age(limits.connection_age_max)
-        // A call that began on an old connection may take as long as any.
-        .max_connection_age_grace(deadline)
-        .serve_with_incoming_shutdown(routes, connections, stop)
-        .await
-        .map_err(GatewayError::from)
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! The compiled contract against the table it was agreed in, so that no number,
-//! name or type can drift.
+//! Compares the compiled contract with a table of it, so that no number, no name and no
+//! type can change by accident.
 
 use crate::FILE_DESCRIPTOR_SET;
 use prost::Message;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet};
 
-/// Message, then each field with its number and type, in the contract's notation.
+/// Each message with its fields; each field with its number and its type.
 const MESSAGES: &str = "
     ArtifactSpec: artifact_id 1 str · artifact_type 2 str · location 3 str · version 4 str ·
         checksum 5 str · metadata 6 map
@@ -85,7 +85,8 @@ const UNARY: [&str; 9] = [
     "GetStats",
 ];
 
-/// The first number that is the project's own; lower ones belong to the contract.
+/// The first field number that Pilum uses for its own fields. Lower numbers belong to the
+/// function API.
 const OWN_NUMBERS_FROM: i32 = 100;
 
 fn file() -> FileDescriptorProto {
@@ -151,9 +152,9 @@ fn every_enum_value() {
         assert_eq!(found.name(), name);
         let found: Vec<_> =
             found.value.iter().map(|value| (value.name().to_owned(), value.number())).collect();
-        let agreed: Vec<_> =
+        let expected: Vec<_> =
             (0..).zip(values).map(|(number, value)| (format!("{prefix}{value}"), number)).collect();
-        assert_eq!(found, agreed);
+        assert_eq!(found, expected);
     }
 }
 

@@ -1,15 +1,15 @@
-//! The wire contract as Rust types: everything generated from `proto/`, and the
-//! one conversion that both ends of the wire share.
+//! The wire contract as Rust types: the code generated from `proto/`, and the one
+//! conversion that client and server share.
 //!
 //! - [`spearlet`]: messages, client and server of `spearlet.FunctionService`.
 //! - [`pilum::v1`]: the same of `pilum.v1.HostService`.
 //! - [`FILE_DESCRIPTOR_SET`]: the compiled contract, for reflection.
-//! - [`value`]: [`pilum_types::Value`] to and from `google.protobuf.Any`. Gateway
-//!   and client both need it, in opposite directions, and may not import each
-//!   other; it is here so that it is written once.
+//! - [`value`]: [`pilum_types::Value`] to and from `google.protobuf.Any`. The gateway and
+//!   the client need it in opposite directions and may not import each other, so it is
+//!   here, written once.
 //!
-//! **Invariant:** nothing here decides anything. No check of a request, no
-//! default, no status code: what a message means is the gateway's business.
+//! **Invariant:** this crate decides nothing. It has no check of a request, no default and
+//! no status code. Only the gateway knows what a message means.
 
 pub mod value;
 
@@ -18,20 +18,20 @@ pub mod value;
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
     unused_qualifications,
-    reason = "generated code is not ours to phrase"
+    reason = "the code generator writes this code"
 )]
 pub mod spearlet {
     include!(concat!(env!("OUT_DIR"), "/spearlet.rs"));
 }
 
-/// Package `pilum`: what Pilum adds of its own.
+/// Package `pilum`: what Pilum adds to the function API.
 pub mod pilum {
     /// Package `pilum.v1`: generated, documented in `proto/pilum/v1/`.
     #[expect(
         clippy::allow_attributes,
         clippy::allow_attributes_without_reason,
         unused_qualifications,
-        reason = "generated code is not ours to phrase"
+        reason = "the code generator writes this code"
     )]
     pub mod v1 {
         include!(concat!(env!("OUT_DIR"), "/pilum.v1.rs"));
@@ -42,12 +42,12 @@ pub mod pilum {
 /// `google.protobuf.FileDescriptorSet`.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));
 
-/// Longest message either side accepts as a request, in bytes: room for the
-/// parameters of one call; larger inputs belong behind a URL.
+/// Longest request message that a host accepts and a client sends, in bytes: room for the
+/// parameters of one call. A larger input should be passed as a URL.
 pub const REQUEST_MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// Longest message either side accepts as a response, in bytes: a result may be
-/// larger than its request, and a page of a listing holds many small ones.
+/// Longest response message that a host sends and a client accepts, in bytes. A result may
+/// be larger than its request, and a page of a listing holds many entries.
 pub const RESPONSE_MAX_BYTES: usize = 16 * 1024 * 1024;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::http::deployed;
 use futures::StreamExt as _;
-use pilum_client::{Call, Client, ClientError, Code, Deployed, Deployment, Target};
+use pilum_client::{Call, Client, ClientError, Code, DeployResult, Deployment, Target};
 use pilum_proto::pilum::v1::host_service_client::HostServiceClient;
 use pilum_proto::pilum::v1::{DeployTaskRequest, DescribeTaskRequest, UploadArtifactRequest};
 use pilum_tests::{Functions, Host, parameters_of, result_of};
@@ -29,7 +29,7 @@ async fn deploy(
     name: &str,
     bytes: Vec<u8>,
     policy: Policy,
-) -> Result<Deployed, ClientError> {
+) -> Result<DeployResult, ClientError> {
     let source = client.upload(bytes.into(), |_| {}).await?;
     client
         .deploy(Deployment {
@@ -42,7 +42,7 @@ async fn deploy(
         .await
 }
 
-async fn result(client: &Client, deployed: &Deployed, function: &str) -> Json {
+async fn result(client: &Client, deployed: &DeployResult, function: &str) -> Json {
     let call = Call::new(Target::Existing(deployed.task_id.clone()), FunctionName::parse(function).unwrap());
     result_of(&client.invoke(call).await.unwrap()).unwrap()
 }
@@ -72,9 +72,9 @@ async fn a_deploy_of_other_code_is_a_revision_and_a_rollback_returns() {
     let numbers: Vec<_> =
         client.describe("answer").await.unwrap().revisions.iter().map(|r| (r.number, r.is_current)).collect();
     assert_eq!(numbers, [(1, false), (2, true)]);
-    let Err(ClientError::Refused(refused)) = client.rollback("answer", Some(9)).await else { panic!() };
+    let Err(ClientError::Status(refused)) = client.rollback("answer", Some(9)).await else { panic!() };
     assert_eq!(refused.code, Code::NotFound);
-    let Err(ClientError::Refused(refused)) = client.rollback("nobody", None).await else { panic!() };
+    let Err(ClientError::Status(refused)) = client.rollback("nobody", None).await else { panic!() };
     assert_eq!(refused.code, Code::NotFound);
 }
 
@@ -111,7 +111,7 @@ async fn a_policy_holds() {
     assert_eq!(ended.status.error_code.as_deref(), Some("DEADLINE_EXCEEDED"));
     assert!(ended.status.duration < Duration::from_secs(2), "{ended:?}");
     let limits = PolicyLimits { memory_max_bytes: Some(1 << 40), ..PolicyLimits::default() };
-    let Err(ClientError::Refused(refused)) =
+    let Err(ClientError::Status(refused)) =
         deploy(&client, "large", answering(1), Policy { limits, ..Policy::default() }).await
     else {
         panic!("it was deployed");
@@ -178,7 +178,7 @@ async fn a_task_describes_itself() {
 async fn uploads_are_bounded_and_whole() {
     let host = Host::builder().config("[artifacts]\nmax_bytes = 100000").start().await.unwrap();
     let client = host.client().await.unwrap();
-    let Err(ClientError::Refused(refused)) = client.upload(vec![0; 100_001].into(), |_| {}).await else {
+    let Err(ClientError::Status(refused)) = client.upload(vec![0; 100_001].into(), |_| {}).await else {
         panic!("it was taken");
     };
     assert_eq!(refused.code, Code::FailedPrecondition);
@@ -192,12 +192,12 @@ async fn uploads_are_bounded_and_whole() {
         version: String::new(),
         policy: Policy::default(),
     };
-    let Err(ClientError::Refused(refused)) = client.deploy(deployment(nothing)).await else { panic!() };
+    let Err(ClientError::Status(refused)) = client.deploy(deployment(nothing)).await else { panic!() };
     assert_eq!(refused.code, Code::FailedPrecondition);
     // What was never uploaded is not there.
     let checksum = Some(pilum_types::Digest::from_bytes([7; 32]));
     let never = ArtifactSource { location: "uploaded:".to_owned(), checksum };
-    let Err(ClientError::Refused(refused)) = client.deploy(deployment(never)).await else { panic!() };
+    let Err(ClientError::Status(refused)) = client.deploy(deployment(never)).await else { panic!() };
     assert_eq!(refused.code, Code::Unavailable);
     assert!(refused.message.contains("upload them again"), "{}", refused.message);
     // One that breaks off halfway leaves nothing behind.
@@ -266,13 +266,13 @@ async fn what_is_wrong_with_a_deployment_is_named() {
         let mut wrong = request();
         change(&mut wrong);
         let status = raw.deploy_task(wrong).await.unwrap_err();
-        assert_eq!(status.code(), Code::InvalidArgument, "{field}");
+        assert_eq!(status.code(), tonic::Code::InvalidArgument, "{field}");
         assert!(status.message().starts_with(field), "{field}: {}", status.message());
     }
     raw.deploy_task(request()).await.unwrap();
     for task in ["", "nobody", "a/b"] {
         let status = raw.describe_task(DescribeTaskRequest { task: task.into() }).await.unwrap_err();
-        assert_eq!(status.code(), Code::NotFound, "{task:?}");
+        assert_eq!(status.code(), tonic::Code::NotFound, "{task:?}");
     }
 }
 

@@ -8,7 +8,7 @@ mod modules;
 mod reach;
 
 use futures::future::join_all;
-use pilum_client::Invoked;
+use pilum_client::InvokeResult;
 use pilum_tests::{Functions, Host, idle, resident_bytes, resident_peak_bytes, until};
 use pilum_types::State;
 use serde_json::json;
@@ -20,7 +20,7 @@ const LATE_MAX: Duration = Duration::from_secs(2);
 const SLACK_BYTES: u64 = 32 << 20;
 
 /// Calls with a timeout; the call must fail, and in time.
-async fn stopped(functions: &Functions, function: &str, timeout: Duration) -> Invoked {
+async fn stopped(functions: &Functions, function: &str, timeout: Duration) -> InvokeResult {
     let call = functions.call(function, json!(null)).unwrap().timeout(timeout);
     let invoked = functions.client().invoke(call).await.unwrap();
     assert!(!invoked.success, "{:?}", invoked.status);

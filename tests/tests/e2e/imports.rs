@@ -1,7 +1,7 @@
 //! What may be imported beyond WASI, and by whom.
 
 use crate::http::{deployed, http, whole};
-use pilum_client::{Call, Client, ClientError, Code, Deployment, Invoked, Target};
+use pilum_client::{Call, Client, ClientError, Code, Deployment, InvokeResult, Target};
 use pilum_tests::{Host, guest, parameters_of, result_of};
 use pilum_types::{FunctionName, Grants, HttpGrant, Policy, TaskId, TaskName};
 use serde_json::{Value as Json, json};
@@ -21,7 +21,7 @@ fn all() -> Grants {
     }
 }
 
-async fn call(client: &Client, task: &TaskId, function: &str, parameters: Json) -> Invoked {
+async fn call(client: &Client, task: &TaskId, function: &str, parameters: Json) -> InvokeResult {
     let name = FunctionName::parse(function).unwrap();
     let call = Call::new(Target::Existing(task.clone()), name).parameters(parameters_of(parameters).unwrap());
     client.invoke(call).await.unwrap()
@@ -43,7 +43,7 @@ async fn nothing_is_granted_by_default() {
         version: String::new(),
         policy,
     };
-    let Err(ClientError::Refused(refused)) = client.deploy(deployment(Policy::default())).await else {
+    let Err(ClientError::Status(refused)) = client.deploy(deployment(Policy::default())).await else {
         panic!("it was deployed");
     };
     assert_eq!(refused.code, Code::FailedPrecondition);

@@ -1,7 +1,7 @@
 //! Every type of WIT there and back, exactly, and what is said of values that
 //! do not fit.
 
-use pilum_client::{ClientError, Code, Invoked};
+use pilum_client::{ClientError, Code, InvokeResult};
 use pilum_proto::spearlet::{ArtifactSpec, ExecutionMode, FunctionParameter, InvokeFunctionRequest};
 use pilum_tests::{Functions, Host, digest_of, guest, guest_path, value_of};
 use pilum_types::{Output, State, Value};
@@ -41,7 +41,7 @@ fn as_result(value: Value) -> Value {
 }
 
 #[track_caller]
-fn typed(invoked: Invoked) -> Value {
+fn typed(invoked: InvokeResult) -> Value {
     match invoked.status.output {
         Some(Output::Typed(value)) => value,
         other => panic!("{other:?} {:?} {}", invoked.status.error_code, invoked.status.error_message),
@@ -250,7 +250,7 @@ async fn every_wrapper_of_the_contract() {
 
 async fn check_wrong(echo: &Functions, function: &str, given: Value, says: &str) {
     match echo.invoke_with(function, vec![given.clone()]).await {
-        Err(ClientError::Refused(refused)) => {
+        Err(ClientError::Status(refused)) => {
             assert_eq!(refused.code, Code::InvalidArgument, "{function} {given:?}: {refused}");
             assert!(refused.message.starts_with(says), "{function} {given:?}: {refused}");
             let path = says.split(": ").next().unwrap();

@@ -1,34 +1,35 @@
-//! Pages of listings.
+//! Requests for a page of a listing.
 
-use super::bounded;
-use crate::error::Rejection;
+use super::bounds::bounded;
+use crate::error::ApiError;
 use pilum_execution::ListQuery;
 use pilum_proto::pilum::v1::ListDeadLettersRequest;
 use pilum_proto::spearlet::{ExecutionStatus, ListExecutionsRequest, ListTasksRequest};
 use pilum_types::{ExecutionId, State, TaskId};
 
-/// Entries of a page that asks for none in particular.
+/// How many entries a page has if the request does not say.
 const PAGE_DEFAULT: usize = 100;
-/// Entries of a page: what still fits in one response with all details.
+/// How many entries a page has at most: so many still fit in one response with all
+/// details.
 const PAGE_MAX: usize = 1_000;
-/// Longest task name or beginning of one, in bytes; names are no longer.
+/// Longest task name, or beginning of a task name, in bytes.
 const NAME_MAX_BYTES: usize = 128;
 
-/// A page of tasks.
+/// Which tasks a page lists.
 #[derive(Debug)]
 pub(crate) struct TaskPage {
-    /// Only names that begin so.
+    /// Only tasks whose names begin with this text.
     pub(crate) prefix: String,
-    /// Only names greater than this.
+    /// Only tasks whose names are greater than this.
     pub(crate) start_after: String,
-    /// How many at most.
+    /// At most so many tasks.
     pub(crate) limit: usize,
-    /// Whether to show all of each.
+    /// Whether to include the artifact and the metadata of each task.
     pub(crate) details: bool,
 }
 
-/// Reads a request for tasks.
-pub(crate) fn task_page(request: ListTasksRequest) -> Result<TaskPage, Rejection> {
+/// Reads a request for a page of tasks.
+pub(crate) fn task_page(request: ListTasksRequest) -> Result<TaskPage, ApiError> {
     Ok(TaskPage {
         limit: limit("limit", request.limit)?,
         prefix: bounded("prefix", request.prefix, NAME_MAX_BYTES)?,
@@ -37,49 +38,49 @@ pub(crate) fn task_page(request: ListTasksRequest) -> Result<TaskPage, Rejection
     })
 }
 
-/// Reads a request for executions. `None` when nothing can match: no task has
-/// a malformed id.
-pub(crate) fn execution_page(request: &ListExecutionsRequest) -> Result<Option<ListQuery>, Rejection> {
+/// Reads a request for a page of executions. `None` when nothing can match, because no
+/// task has a malformed id.
+pub(crate) fn execution_page(request: &ListExecutionsRequest) -> Result<Option<ListQuery>, ApiError> {
     let state = status_filter(request.status_filter)?;
     let query = page(request.limit, &request.start_after, &request.task_id)?;
     Ok(query.map(|query| ListQuery { state, ..query }))
 }
 
-/// Reads a request for dead letters; `None` as in [`execution_page`].
-pub(crate) fn dead_letter_page(request: &ListDeadLettersRequest) -> Result<Option<ListQuery>, Rejection> {
+/// Reads a request for a page of dead letters; `None` as in [`execution_page`].
+pub(crate) fn dead_letter_page(request: &ListDeadLettersRequest) -> Result<Option<ListQuery>, ApiError> {
     let query = page(request.limit, &request.start_after, &request.task_id)?;
     Ok(query.map(|query| ListQuery { dead_letters: true, ..query }))
 }
 
-fn page(asked: i32, start_after: &str, task_id: &str) -> Result<Option<ListQuery>, Rejection> {
-    let limit = limit("limit", asked)?;
+fn page(limit: i32, start_after: &str, task_id: &str) -> Result<Option<ListQuery>, ApiError> {
+    let limit = self::limit("limit", limit)?;
     let start_after = match start_after {
         "" => None,
         id => match ExecutionId::parse(id) {
             Ok(id) => Some(id),
-            Err(error) => return Err(Rejection::field("start_after", error.to_string())),
+            Err(error) => return Err(ApiError::field("start_after", error.to_string())),
         },
     };
     let task_id = match task_id {
         "" => None,
         id => match TaskId::parse(id) {
             Ok(id) => Some(id),
-            Err(_nobodys) => return Ok(None),
+            Err(_malformed) => return Ok(None),
         },
     };
     Ok(Some(ListQuery { task_id, start_after, limit, ..ListQuery::default() }))
 }
 
-/// How many entries a page has at most.
-pub(crate) fn limit(field: &str, asked: i32) -> Result<usize, Rejection> {
-    match usize::try_from(asked) {
+/// How many entries a page has at most, if its request says `number`.
+pub(crate) fn limit(field: &str, number: i32) -> Result<usize, ApiError> {
+    match usize::try_from(number) {
         Ok(0) => Ok(PAGE_DEFAULT),
         Ok(limit) => Ok(limit.min(PAGE_MAX)),
-        Err(_negative) => Err(Rejection::field(field, format!("is {asked}, it may not be negative"))),
+        Err(_negative) => Err(ApiError::field(field, format!("is {number}, it may not be negative"))),
     }
 }
 
-fn status_filter(number: i32) -> Result<Option<State>, Rejection> {
+fn status_filter(number: i32) -> Result<Option<State>, ApiError> {
     Ok(match ExecutionStatus::try_from(number) {
         Ok(ExecutionStatus::Unknown) => None,
         Ok(ExecutionStatus::Pending) => Some(State::Pending),
@@ -88,6 +89,6 @@ fn status_filter(number: i32) -> Result<Option<State>, Rejection> {
         Ok(ExecutionStatus::Failed) => Some(State::Failed),
         Ok(ExecutionStatus::Cancelled) => Some(State::Cancelled),
         Ok(ExecutionStatus::Timeout) => Some(State::Timeout),
-        Err(_) => return Err(Rejection::field("status_filter", format!("{number} is no status"))),
+        Err(_) => return Err(ApiError::field("status_filter", format!("{number} is not a status"))),
     })
 }

@@ -1,7 +1,8 @@
-//! Requests and what they become, or which field is to blame.
+//! Requests and what they are converted to, or which field is wrong.
 
 use super::*;
-use crate::status::Verdict;
+use crate::error::ApiError;
+use crate::status::ErrorStatus;
 use pilum_execution::{Invocation, Mode, Target};
 use pilum_proto::spearlet::{
     ArtifactSpec, ExecutionContext, FunctionParameter, InvokeFunctionRequest, ListExecutionsRequest,
@@ -52,7 +53,7 @@ fn parameter(name: &str) -> FunctionParameter {
     FunctionParameter { name: name.into(), value: Some(any), ..FunctionParameter::default() }
 }
 
-fn read(change: Change, rpc: Rpc) -> Result<invocation::Asked, Rejection> {
+fn read(change: Change, rpc: Rpc) -> Result<invocation::ParsedInvocation, ApiError> {
     let mut request = request();
     change(&mut request);
     invocation(TenantId::default(), request, rpc)
@@ -62,10 +63,10 @@ fn accepted(change: Change) -> Invocation {
     read(change, Rpc::Invoke).expect("accepted").invocation
 }
 
-/// The request with this change is rejected with a text that begins so.
+/// The request with this change gets an error whose text begins with `expect`.
 fn check(expect: &str, rpc: Rpc, change: Change) {
-    let rejection = read(change, rpc).expect_err(expect);
-    let message = Verdict::from(&rejection).message;
+    let error = read(change, rpc).expect_err(expect);
+    let message = ErrorStatus::from(&error).message;
     assert!(message.starts_with(expect), "expected {expect:?}, got {message:?}");
 }
 
@@ -123,35 +124,36 @@ fn which_task() {
 
 #[test]
 fn an_existing_task_that_may_be_created() {
-    let asked = read(existing, Rpc::Invoke).expect("accepted");
-    assert!(asked.if_unknown.is_none(), "NOT_FOUND stays NOT_FOUND");
+    let parsed = read(existing, Rpc::Invoke).expect("accepted");
+    assert!(parsed.if_unknown.is_none(), "NOT_FOUND stays NOT_FOUND");
 
-    // With all that is needed to create it.
+    // With everything that is needed to create the task.
     let create: Change = |r| {
         r.invocation_type = EXISTING_TASK;
         r.task_id = "task-1".into();
         r.create_if_not_exists = true;
     };
-    let asked = read(create, Rpc::Invoke).expect("accepted");
-    assert!(matches!(asked.invocation.target, Target::Existing { otherwise: Some(_), .. }));
+    let parsed = read(create, Rpc::Invoke).expect("accepted");
+    assert!(matches!(parsed.invocation.target, Target::Existing { otherwise: Some(_), .. }));
 
-    // Without it a known task is called all the same; an unknown one is a wrong request.
+    // Without the artifact a known task can be called; for an unknown task the request
+    // is wrong.
     let no_artifact: Change = |r| {
         existing(r);
         r.create_if_not_exists = true;
     };
-    let asked = read(no_artifact, Rpc::Invoke).expect("accepted");
-    assert!(matches!(asked.invocation.target, Target::Existing { otherwise: None, .. }));
-    let blamed = asked.if_unknown.expect("a better answer than NOT_FOUND");
-    assert!(Verdict::from(&blamed).message.starts_with("artifact_spec: "), "{blamed:?}");
+    let parsed = read(no_artifact, Rpc::Invoke).expect("accepted");
+    assert!(matches!(parsed.invocation.target, Target::Existing { otherwise: None, .. }));
+    let error = parsed.if_unknown.expect("a better answer than NOT_FOUND");
+    assert!(ErrorStatus::from(&error).message.starts_with("artifact_spec: "), "{error:?}");
 
-    // A malformed id is as unknown as any.
+    // A malformed id is treated like an unknown id.
     let malformed: Change = |r| {
         existing(r);
         r.task_id = "a/b".into();
     };
-    let rejection = read(malformed, Rpc::Invoke).expect_err("unknown");
-    assert_eq!(Verdict::from(&rejection).code, tonic::Code::NotFound);
+    let error = read(malformed, Rpc::Invoke).expect_err("unknown");
+    assert_eq!(ErrorStatus::from(&error).code, tonic::Code::NotFound);
     check("artifact_spec: no task has that id", Rpc::Invoke, |r| {
         existing(r);
         r.task_id = "a/b".into();
@@ -186,19 +188,19 @@ fn which_mode() {
         (Rpc::Stream, 9, "execution_mode: must be STREAM here"),
     ] {
         let request = InvokeFunctionRequest { execution_mode: number, ..request() };
-        let rejection = invocation(TenantId::default(), request, rpc).expect_err(expect);
-        let message = Verdict::from(&rejection).message;
+        let error = invocation(TenantId::default(), request, rpc).expect_err(expect);
+        let message = ErrorStatus::from(&error).message;
         assert!(message.starts_with(expect), "{message}");
     }
     for number in [0, STREAM] {
         let request = InvokeFunctionRequest { execution_mode: number, ..request() };
-        let asked = invocation(TenantId::default(), request, Rpc::Stream).expect("accepted");
-        assert_eq!(asked.invocation.mode, Mode::Stream);
+        let parsed = invocation(TenantId::default(), request, Rpc::Stream).expect("accepted");
+        assert_eq!(parsed.invocation.mode, Mode::Stream);
     }
 }
 
 #[test]
-fn what_it_runs_under() {
+fn context_and_names() {
     check("function_name: must not be empty", Rpc::Invoke, |r| r.function_name.clear());
     check("function_name: has the character", Rpc::Invoke, |r| r.function_name = "a b".into());
     check("context.timeout_ms: is -1", Rpc::Invoke, |r| context(r).timeout_ms = -1);
@@ -209,11 +211,11 @@ fn what_it_runs_under() {
         r.execution_id = Some("one".into());
         context(r).execution_id = "two".into();
     });
-    let of_context = accepted(|r| {
+    let from_context = accepted(|r| {
         r.execution_id = Some(String::new());
         context(r).execution_id = "one".into();
     });
-    assert_eq!(of_context.execution_id.expect("given").as_str(), "one");
+    assert_eq!(from_context.execution_id.expect("given").as_str(), "one");
     check("invocation_metadata: has 65 entries", Rpc::Invoke, |r| {
         r.invocation_metadata = (0..65).map(|i| (i.to_string(), String::new())).collect();
     });
@@ -224,8 +226,8 @@ fn environments() {
     for name in ["", "1A", "A-B", "A=B", "Ä", "A\0"] {
         let mut request = request();
         context(&mut request).environment = [(name.to_owned(), "v".to_owned())].into();
-        let rejection = invocation(TenantId::default(), request, Rpc::Invoke).expect_err(name);
-        assert!(Verdict::from(&rejection).message.contains("is no name"), "{name}: {rejection:?}");
+        let error = invocation(TenantId::default(), request, Rpc::Invoke).expect_err(name);
+        assert!(ErrorStatus::from(&error).message.contains("is no name"), "{name}: {error:?}");
     }
     check("context.environment: the value of A holds a NUL", Rpc::Invoke, |r| {
         context(r).environment = [("A".to_owned(), "\0".to_owned())].into();
@@ -302,12 +304,9 @@ fn pages() {
         (ListExecutionsRequest { start_after: "a b".into(), ..base() }, "start_after"),
         (ListExecutionsRequest { status_filter: 7, ..base() }, "status_filter"),
     ] {
-        let rejection = wrong(request);
-        assert!(
-            matches!(&rejection, Rejection::Field { field: found, .. } if found == field),
-            "{rejection:?}"
-        );
+        let error = wrong(request);
+        assert!(matches!(&error, ApiError::Field { field: found, .. } if found == field), "{error:?}");
     }
-    let nobodys = execution_page(&ListExecutionsRequest { task_id: "a b".into(), ..base() });
-    assert!(nobodys.expect("accepted").is_none());
+    let malformed = execution_page(&ListExecutionsRequest { task_id: "a b".into(), ..base() });
+    assert!(malformed.expect("accepted").is_none());
 }

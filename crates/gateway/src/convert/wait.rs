@@ -1,17 +1,17 @@
-//! How long a reader of a status is willing to wait.
+//! How long an HTTP status request waits for the end of the execution.
 
-use crate::error::Rejection;
+use crate::error::ApiError;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// The longest wait: what proxies in between usually bear.
+/// The longest wait: proxies commonly close a request that is silent for longer.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
-/// The query's `wait`: `30s`, `1500ms` or seconds alone; none is no wait. No
-/// other key is known.
-pub(crate) fn wait(query: &HashMap<String, String>) -> Result<Duration, Rejection> {
+/// The `wait` of a query: `30s`, `1500ms`, or a number of seconds; without it, zero. Any
+/// other key is an error.
+pub(crate) fn wait(query: &HashMap<String, String>) -> Result<Duration, ApiError> {
     if let Some(key) = query.keys().find(|key| *key != "wait") {
-        return Err(Rejection::field(key.as_str(), "is unknown here; `wait` is all there is"));
+        return Err(ApiError::field(key.as_str(), "is not known; the only key is `wait`"));
     }
     let Some(text) = query.get("wait") else { return Ok(Duration::ZERO) };
     let (digits, unit_ms) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
@@ -23,7 +23,7 @@ pub(crate) fn wait(query: &HashMap<String, String>) -> Result<Duration, Rejectio
     let wait = ms.map(Duration::from_millis).filter(|wait| *wait <= WAIT_MAX);
     wait.ok_or_else(|| {
         let max = WAIT_MAX.as_secs();
-        Rejection::field("wait", format!("is {text:?}, must be like 30s or 1500ms, at most {max}s"))
+        ApiError::field("wait", format!("is {text:?}, must be like 30s or 1500ms, at most {max}s"))
     })
 }
 

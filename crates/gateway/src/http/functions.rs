@@ -1,10 +1,11 @@
-//! `/fn/{task}/…`: requests that a task's http handler answers.
+//! `/fn/{task}/…`: requests that the http handler of a task answers.
 //!
-//! Bodies stream both ways. The handler sees the path behind its task's name, and
-//! no header that speaks of the connection rather than of the request.
+//! Bodies stream both ways. The handler gets the path after the name of its task, and
+//! no header that describes the connection instead of the request.
 
-use super::{Door, error, rejected};
-use crate::error::Rejection;
+use super::error_response::error_response;
+use super::state::HttpState;
+use crate::error::ApiError;
 use crate::identity::tenant_of;
 use crate::limits::{FUNCTION_BODY_MAX_BYTES, FUNCTION_BODY_TIMEOUT};
 use axum::body::Body;
@@ -13,10 +14,11 @@ use axum::http::header::{
     CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use axum::response::Response;
 use futures::StreamExt as _;
 use http_body_util::{BodyExt as _, Limited, StreamBody};
+use pilum_call::HTTP_HANDLER_FUNCTION;
 use pilum_execution::{
     Execution, Executions, HttpBody, HttpReply, HttpRequest, Invocation, Mode, RequestError, Runtime,
     Schedule, Store, Target,
@@ -24,13 +26,11 @@ use pilum_execution::{
 use pilum_types::{FailureCode, FunctionName, TaskId, TenantId};
 use std::sync::Arc;
 
-/// The path that requests to functions begin with.
-pub(super) const PREFIX: &str = "/fn/";
-/// The name under which a handler's executions are listed.
-const HANDLE: &str = "handle";
-/// The header that tells which execution answered.
+/// How the path of a request to an http handler begins.
+const PREFIX: &str = "/fn/";
+/// The header with the id of the execution that answered.
 const EXECUTION_ID: HeaderName = HeaderName::from_static("pilum-execution-id");
-/// Headers that hold for one connection only.
+/// Headers that are valid for one connection only.
 const HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -43,51 +43,49 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     UPGRADE,
 ];
 
-/// Has the handler of the task in the path answer.
+/// Lets the http handler of the task in the path answer.
 pub(super) async fn serve<R: Runtime, S: Store>(
-    State(door): State<Arc<Door<R, S>>>,
+    State(state): State<Arc<HttpState<R, S>>>,
     request: Request,
 ) -> Response {
     let tenant = tenant_of(request.headers());
     if request.headers().get(HOST).is_some_and(|host| host.to_str().is_err()) {
-        return error(StatusCode::BAD_REQUEST, "INVALID_ARGUMENT", "the host is no text");
+        return error_response(&ApiError::HostHeaderNotText);
     }
-    let answered = match addressed(&door.executions, &tenant, request.uri()) {
-        Ok((id, uri)) => match invocation(tenant, id) {
-            Ok(invocation) => door.executions.handle(invocation, inward(request, uri)).await,
-            Err(rejection) => return rejected(&rejection),
-        },
-        Err(rejection) => return rejected(&rejection),
+    let (id, uri) = match task_and_path(&state.executions, &tenant, request.uri()) {
+        Ok(found) => found,
+        Err(error) => return error_response(&error),
     };
-    match answered {
-        Ok(HttpReply::Response(response)) => outward(response),
-        Ok(HttpReply::Ended(execution)) => failed(&execution),
-        Err(refusal) => rejected(&refusal.into()),
+    match state.executions.handle(invocation(tenant, id), handler_request(request, uri)).await {
+        Ok(HttpReply::Response(response)) => client_response(response),
+        Ok(HttpReply::Ended(execution)) => failed_response(&execution),
+        Err(error) => error_response(&error.into()),
     }
 }
 
-/// The task that a path names, by its name or its id, and the path behind it.
-fn addressed<R: Runtime, S: Store>(
+/// The task that a path names (by name or by id), and the path after the task.
+fn task_and_path<R: Runtime, S: Store>(
     executions: &Executions<R, S>,
     tenant: &TenantId,
     uri: &Uri,
-) -> Result<(TaskId, Uri), Rejection> {
+) -> Result<(TaskId, Uri), ApiError> {
     let path = uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let (name, rest) = path.split_once('/').unwrap_or((path, ""));
-    let named = executions.tasks().named(tenant, name).map(|view| view.task.id.clone());
+    let by_name = executions.tasks().named(tenant, name).map(|view| view.task.id.clone());
     let by_id = || TaskId::parse(name).ok().filter(|id| executions.tasks().get(tenant, id).is_some());
-    let unknown = || Rejection::from(RequestError::TaskNotFound { id: name.to_owned() });
-    let id = named.or_else(by_id).ok_or_else(unknown)?;
+    let unknown = || ApiError::from(RequestError::TaskNotFound { id: name.to_owned() });
+    let id = by_name.or_else(by_id).ok_or_else(unknown)?;
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    // It was part of a valid one.
+    // The rest of a valid path is valid too, so this error is not expected.
     let inner = PathAndQuery::try_from(format!("/{rest}{query}")).map_err(|_| unknown())?;
     Ok((id, Uri::from(inner)))
 }
 
-fn invocation(tenant: TenantId, id: TaskId) -> Result<Invocation, Rejection> {
-    let function =
-        FunctionName::parse(HANDLE).map_err(|error| Rejection::field("path", error.to_string()))?;
-    Ok(Invocation {
+fn invocation(tenant: TenantId, id: TaskId) -> Invocation {
+    let Ok(function) = FunctionName::parse(HTTP_HANDLER_FUNCTION) else {
+        unreachable!("{HTTP_HANDLER_FUNCTION:?} is a valid function name");
+    };
+    Invocation {
         tenant,
         target: Target::Existing { id, otherwise: None },
         function,
@@ -100,22 +98,23 @@ fn invocation(tenant: TenantId, id: TaskId) -> Result<Invocation, Rejection> {
         force_new_instance: false,
         schedule: Schedule::default(),
         callback: None,
-    })
+    }
 }
 
-/// The request as the handler sees it.
-fn inward(request: Request, uri: Uri) -> HttpRequest {
+/// The request as the handler gets it.
+fn handler_request(request: Request, uri: Uri) -> HttpRequest {
     let (mut parts, body) = request.into_parts();
     parts.uri = uri;
-    strip(&mut parts.headers);
+    remove_connection_headers(&mut parts.headers);
     if !parts.headers.contains_key(HOST) {
-        // HTTP/1.0 needs none; a handler does.
+        // HTTP/1.0 requires no Host header, but a handler expects one.
         parts.headers.insert(HOST, HeaderValue::from_static("localhost"));
     }
     HttpRequest::from_parts(parts, bounded(body))
 }
 
-/// The body, up to its bound, from a sender that does not pause for too long.
+/// The body, with an error where it exceeds [`FUNCTION_BODY_MAX_BYTES`] or its sender
+/// pauses for longer than [`FUNCTION_BODY_TIMEOUT`].
 fn bounded(body: Body) -> HttpBody {
     let frames = body.into_data_stream();
     let timed = futures::stream::unfold(frames, |mut frames| async move {
@@ -129,24 +128,21 @@ fn bounded(body: Body) -> HttpBody {
     Limited::new(StreamBody::new(Box::pin(timed)), FUNCTION_BODY_MAX_BYTES).boxed_unsync()
 }
 
-/// The handler's response as it goes out.
-fn outward(response: pilum_execution::HttpResponse) -> Response {
+/// The handler's response as the client gets it.
+fn client_response(response: pilum_execution::HttpResponse) -> Response {
     let (mut parts, body) = response.into_parts();
-    strip(&mut parts.headers);
-    // The host's own word on which execution answered is nobody else's to say.
+    remove_connection_headers(&mut parts.headers);
+    // Only the host may say which execution answered.
     parts.headers.remove(EXECUTION_ID);
     if parts.status.is_informational() {
-        return error(
-            StatusCode::BAD_GATEWAY,
-            "GUEST_ERROR",
-            "the function answered with a status of HTTP's own",
-        );
+        return error_response(&ApiError::HandlerInformationalStatus);
     }
     Response::from_parts(parts, Body::new(body))
 }
 
-/// Takes out what holds for one connection only, what `Connection` names too.
-fn strip(headers: &mut HeaderMap) {
+/// Removes the headers that are valid for one connection only, and those that the
+/// `Connection` header names.
+fn remove_connection_headers(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
@@ -159,29 +155,13 @@ fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// The answer for an execution that ended without a response. Why is for the
-/// task's owner to look up by the id; a visitor is told no more than what kind.
-fn failed(execution: &Execution) -> Response {
+/// The response for an execution that ended without one, with the execution's id.
+fn failed_response(execution: &Execution) -> Response {
     let code = execution.failure().map_or(FailureCode::HostError, |failure| failure.code);
-    let (status, text) = match code {
-        FailureCode::DeadlineExceeded => (StatusCode::GATEWAY_TIMEOUT, "the function took too long"),
-        FailureCode::Cancelled => (StatusCode::SERVICE_UNAVAILABLE, "the call was cancelled"),
-        FailureCode::TrapUnreachable
-        | FailureCode::TrapOutOfBounds
-        | FailureCode::TrapStackOverflow
-        | FailureCode::TrapIntegerDivideByZero
-        | FailureCode::TrapOther
-        | FailureCode::MemoryLimit
-        | FailureCode::FuelExhausted
-        | FailureCode::GuestExit
-        | FailureCode::GuestError
-        | FailureCode::ResultTooLarge
-        | FailureCode::HostError
-        | FailureCode::WorkerLost => (StatusCode::INTERNAL_SERVER_ERROR, "the function failed"),
+    let mut response = error_response(&ApiError::HandlerFailed { code });
+    let Ok(id) = HeaderValue::from_str(execution.id.as_str()) else {
+        unreachable!("the characters of an id are valid in a header");
     };
-    let mut response = error(status, code.as_str(), text);
-    if let Ok(id) = HeaderValue::from_str(execution.id.as_str()) {
-        response.headers_mut().insert(EXECUTION_ID, id);
-    }
+    response.headers_mut().insert(EXECUTION_ID, id);
     response
 }

@@ -1,7 +1,8 @@
-//! What a task is and takes.
+//! The description of a task: its functions, its policy and its revisions.
 
 use super::execution::timestamp;
-use crate::schema;
+use super::numbers::long;
+use super::schema::function_schema;
 use pilum_execution::{Revision as TaskRevision, Task, TaskDescription};
 use pilum_proto::pilum::v1::{
     DescribeTaskResponse, Function, Import, Parameter, PolicyGrants, PolicyInstances, PolicyLimits, Revision,
@@ -12,8 +13,8 @@ use pilum_types::{FunctionSignature, Policy, ValueType};
 use std::time::Duration;
 
 /// The description of a task.
-pub(crate) fn described(described: &TaskDescription) -> DescribeTaskResponse {
-    let TaskDescription { task, description } = described;
+pub(crate) fn task_description(task_description: &TaskDescription) -> DescribeTaskResponse {
+    let TaskDescription { task, description } = task_description;
     let docs = |name: &str| {
         let found = description.docs.iter().find(|(function, _)| function == name);
         found.map(|(_, text)| text.clone()).unwrap_or_default()
@@ -39,7 +40,7 @@ pub(crate) fn described(described: &TaskDescription) -> DescribeTaskResponse {
     }
 }
 
-/// The revision of a task that is in force.
+/// The active revision of a task.
 pub(crate) fn current_revision(task: &Task) -> Revision {
     revision(&task.active_revision(), true)
 }
@@ -81,17 +82,17 @@ fn function(function: &FunctionSignature, docs: String) -> Function {
         parameters: function.parameters.iter().map(parameter).collect(),
         results: function.results.iter().map(ToString::to_string).collect(),
         docs,
-        json_schema: schema::of(function).to_string(),
+        json_schema: function_schema(function).to_string(),
     }
 }
 
 fn policy(policy: &Policy) -> TaskPolicy {
     let Policy { limits, instances, environment, grants } = policy;
-    let bytes = |bytes: Option<u64>| bytes.map_or(0, super::long);
+    let bytes = |bytes: Option<u64>| bytes.map_or(0, long);
     let seconds = |age: Duration| u32::try_from(age.as_secs()).unwrap_or(u32::MAX);
     TaskPolicy {
         limits: Some(PolicyLimits {
-            timeout_ms: limits.timeout.map_or(0, |timeout| super::long(timeout.as_millis())),
+            timeout_ms: limits.timeout.map_or(0, |timeout| long(timeout.as_millis())),
             memory_max_bytes: bytes(limits.memory_max_bytes),
             result_max_bytes: bytes(limits.result_max_bytes),
             log_max_bytes: bytes(limits.log_max_bytes),

@@ -1,7 +1,7 @@
-//! An execution: the answer to a call, its result, its line in a listing.
+//! An execution as a message: the response to a call, its result, its line in a listing.
 
-use super::{count, long};
-use crate::status::clip;
+use super::numbers::{count, long};
+use crate::text::clip;
 use pilum_execution::{Attempt, Execution, Mode, Summary};
 use pilum_proto::pilum::v1::Attempt as WireAttempt;
 use pilum_proto::spearlet::{
@@ -14,12 +14,12 @@ use prost_types::{Any, Timestamp};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-/// Longest error text in a listing, in bytes: a full page of them stays small.
+/// Longest error text in a listing, in bytes, so that a full page stays small.
 const LISTED_ERROR_MAX_BYTES: usize = 1024;
-/// Longest error text in the short message of an answer, in bytes.
+/// Longest error text in the short message of a response, in bytes.
 const SHORT_ERROR_MAX_BYTES: usize = 200;
 
-/// The answer to a synchronous call.
+/// The response to a synchronous call.
 pub(crate) fn finished(execution: &Execution) -> InvokeFunctionResponse {
     let result = result(execution, true);
     InvokeFunctionResponse {
@@ -34,9 +34,9 @@ pub(crate) fn finished(execution: &Execution) -> InvokeFunctionResponse {
     }
 }
 
-/// The answer to an asynchronous submission. One that was made before may have
-/// ended since.
-pub(crate) fn accepted(execution: &Execution, estimate: Duration) -> InvokeFunctionResponse {
+/// The response to an asynchronous submission. If the same submission was made before,
+/// its execution may have ended already.
+pub(crate) fn pending(execution: &Execution, estimate: Duration) -> InvokeFunctionResponse {
     let response = finished(execution);
     let ended = execution.state.is_terminal();
     InvokeFunctionResponse {
@@ -47,7 +47,7 @@ pub(crate) fn accepted(execution: &Execution, estimate: Duration) -> InvokeFunct
     }
 }
 
-/// How an execution stands or ended, with or without what the function returned.
+/// The status of an execution; with `with_output` also what the function returned.
 pub(crate) fn result(execution: &Execution, with_output: bool) -> ExecutionResult {
     let usage = usage(execution);
     let (error_code, error_message) = match execution.failure() {
@@ -80,12 +80,12 @@ pub(crate) fn result(execution: &Execution, with_output: bool) -> ExecutionResul
     message
 }
 
-/// What the function returned, once it has.
+/// What the function returned; `None` until it has returned.
 pub(super) fn output(execution: &Execution) -> Option<&Output> {
     execution.outcome.as_ref().and_then(|outcome| outcome.result.as_ref().ok())
 }
 
-/// What the last attempt used; zeros before one ended.
+/// What the last attempt used; zeros until an attempt has ended.
 pub(super) fn usage(execution: &Execution) -> Usage {
     execution.outcome.as_ref().map(|outcome| outcome.usage).unwrap_or_default()
 }
@@ -97,7 +97,7 @@ pub(crate) fn metrics(usage: &Usage) -> BTreeMap<String, String> {
     }
     let micros = |duration: Duration| micros(duration).to_string();
     let mut metrics = BTreeMap::new();
-    let mut put = |name: &str, figure| metrics.insert(name.to_owned(), figure);
+    let mut put = |name: &str, value| metrics.insert(name.to_owned(), value);
     put("acquire_us", micros(usage.acquire));
     put("attempt", usage.attempt.to_string());
     put("guest_us", micros(usage.guest));
@@ -110,7 +110,7 @@ pub(crate) fn metrics(usage: &Usage) -> BTreeMap<String, String> {
     metrics
 }
 
-/// Half a million years fit.
+/// A duration in microseconds. More than half a million years saturate.
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
@@ -144,7 +144,7 @@ pub(crate) fn execution_info(listed: &Summary) -> ExecutionInfo {
     }
 }
 
-/// All about an execution, as far as it is asked for.
+/// The response to GetExecutionStatus, with the parts that the caller asked for.
 pub(crate) fn status(
     execution: &Execution,
     with_output: bool,
@@ -162,7 +162,7 @@ pub(crate) fn status(
     }
 }
 
-/// A line of a log.
+/// A log line after the name of its stream.
 pub(crate) fn log_line(line: &LogLine) -> String {
     format!("{}: {}", line.stream.as_str(), line.text)
 }
@@ -199,26 +199,26 @@ pub(crate) fn timestamp(time: SystemTime) -> Timestamp {
     Timestamp::from(time)
 }
 
-/// A typed result, if it can travel.
+/// A typed result, unless it nests too deep for the wire.
 pub(super) fn any_of(output: &Output) -> Option<Any> {
     output_to_any(output).ok()
 }
 
-/// An estimate in milliseconds, at least 1.
+/// An estimate in milliseconds, at least 1 because 0 means that there is none.
 fn estimate_ms(estimate: Duration) -> i64 {
     long(estimate.as_millis()).max(1)
 }
 
-/// Where the HTTP listener shows an execution.
+/// The path at which the HTTP listener serves an execution's status.
 pub(crate) fn status_path(id: &str) -> String {
     format!("/api/v1/execution/{id}/status")
 }
 
-/// One line for people.
+/// How an execution stands, in one line for people.
 fn summary(execution: &Execution) -> String {
     match (execution.state, execution.failure()) {
-        (State::Pending, _) => "accepted, waits to run".to_owned(),
-        (State::Running, _) => "accepted, runs".to_owned(),
+        (State::Pending, _) => "accepted, waiting to run".to_owned(),
+        (State::Running, _) => "accepted, running".to_owned(),
         (State::Completed, _) => format!("completed in {} ms", execution.duration().as_millis()),
         (State::Failed | State::Cancelled | State::Timeout, Some(failure)) => {
             let first_line = failure.message.lines().next().unwrap_or_default();

@@ -1,8 +1,8 @@
-//! Cutting a listing into pages.
+//! Cuts a listing into pages.
 
 use prost::Message;
 
-/// Bytes of a page: half of what a client accepts, whatever the entries hold.
+/// Longest page, in bytes: half of the longest response that a client accepts.
 const PAGE_MAX_BYTES: usize = pilum_proto::RESPONSE_MAX_BYTES / 2;
 
 /// Entries of one page.
@@ -14,8 +14,9 @@ pub(crate) struct Page<T> {
     pub(crate) has_more: bool,
 }
 
-/// The first `limit` of `found`, fewer where they would be too long; `found`
-/// holds one more than the limit if another page follows.
+/// The first `limit` entries of `found`, or fewer if they are longer than
+/// [`PAGE_MAX_BYTES`]. `found` has one entry more than the limit if another page follows.
+/// A page has at least one entry, however long the entry is.
 pub(crate) fn page<T: Message>(found: impl ExactSizeIterator<Item = T>, limit: usize) -> Page<T> {
     let total = found.len();
     let mut bytes = 0;

@@ -1,4 +1,4 @@
-//! The answers to StreamFunction.
+//! The messages of StreamFunction.
 
 use super::execution::{any_of, output, result, status_number};
 use pilum_execution::Execution;
@@ -7,26 +7,26 @@ use pilum_proto::value::raw_to_any;
 use pilum_types::{ExecutionId, Output, State};
 use prost_types::Any;
 
-/// The largest piece of a raw result, in bytes: small enough not to hold up the
-/// other streams of a connection, large enough to fill a link.
+/// The longest chunk of a raw result, in bytes: short enough not to delay the other
+/// streams of a connection, long enough to use the full speed of the network.
 const CHUNK_MAX_BYTES: usize = 64 * 1024;
 
-/// A piece of output, while the function runs.
-pub(crate) fn piece(id: &ExecutionId, bytes: &[u8]) -> StreamExecutionResult {
+/// A chunk of output while the function runs.
+pub(crate) fn chunk(id: &ExecutionId, bytes: &[u8]) -> StreamExecutionResult {
     StreamExecutionResult { chunk_data: Some(raw_to_any(bytes)), ..running(id) }
 }
 
-/// What is left to send once the function has ended: what it returned, unless that
-/// has left already, and the final message.
-pub(crate) fn chunks(execution: &Execution) -> Vec<StreamExecutionResult> {
+/// The messages after the function has ended: its result, unless that was streamed
+/// already, and the final message.
+pub(crate) fn last_messages(execution: &Execution) -> Vec<StreamExecutionResult> {
     let message = running(&execution.id);
-    let pieces = match output(execution) {
-        Some(Output::Raw(bytes) | Output::Response { body: bytes, .. }) => raw(bytes),
+    let chunks = match output(execution) {
+        Some(Output::Raw(bytes) | Output::Response { body: bytes, .. }) => raw_chunks(bytes),
         Some(typed @ Output::Typed(_)) => any_of(typed).into_iter().collect(),
         None => Vec::new(),
     };
-    let chunk = |piece| StreamExecutionResult { chunk_data: Some(piece), ..message.clone() };
-    let mut messages: Vec<_> = pieces.into_iter().map(chunk).collect();
+    let with_chunk = |chunk| StreamExecutionResult { chunk_data: Some(chunk), ..message.clone() };
+    let mut messages: Vec<_> = chunks.into_iter().map(with_chunk).collect();
 
     let result = result(execution, true);
     let mut metadata = result.metrics;
@@ -52,6 +52,6 @@ fn running(id: &ExecutionId) -> StreamExecutionResult {
     }
 }
 
-fn raw(bytes: &[u8]) -> Vec<Any> {
+fn raw_chunks(bytes: &[u8]) -> Vec<Any> {
     bytes.chunks(CHUNK_MAX_BYTES).map(raw_to_any).collect()
 }

@@ -1,17 +1,18 @@
-//! A task.
+//! A task as a message.
 
-use super::{count, long, status_number};
+use super::execution::status_number;
+use super::numbers::{count, long};
 use pilum_execution::TaskView;
 use pilum_proto::spearlet::{ArtifactSpec, ExecutionStatus, TaskInfo, TaskStats};
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// How many tasks statistics show.
-const MOST_ACTIVE: usize = 10;
-/// The key under which a task's description stands in its metadata.
+/// How many of the most called tasks the statistics list.
+const MOST_ACTIVE_MAX: usize = 10;
+/// The key of a task's description in its metadata.
 const DESCRIPTION: &str = "description";
 
-/// A task, with its artifact and metadata or without.
+/// A task; with `details` also its artifact and its metadata.
 pub(crate) fn task_info(view: &TaskView, details: bool) -> TaskInfo {
     let spec = &view.task.spec;
     let last_status = view.last_state.map_or(ExecutionStatus::Unknown.into(), status_number);
@@ -27,7 +28,7 @@ pub(crate) fn task_info(view: &TaskView, details: bool) -> TaskInfo {
     }
 }
 
-/// All tasks of a tenant in figures.
+/// Counts over all tasks of a tenant.
 pub(crate) fn task_stats(mut views: Vec<TaskView>) -> TaskStats {
     let active = views.iter().filter(|view| view.execution_count > 0).count();
     let mut tasks_by_type: BTreeMap<String, i32> = BTreeMap::new();
@@ -41,7 +42,7 @@ pub(crate) fn task_stats(mut views: Vec<TaskView>) -> TaskStats {
     }
     let idle = views.len() - active;
     views.sort_by_key(|view| std::cmp::Reverse(view.execution_count));
-    let most_active = views.iter().filter(|view| view.execution_count > 0).take(MOST_ACTIVE);
+    let most_active = views.iter().filter(|view| view.execution_count > 0).take(MOST_ACTIVE_MAX);
     TaskStats {
         active_tasks: count(active),
         idle_tasks: count(idle),

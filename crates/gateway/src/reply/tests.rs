@@ -1,4 +1,4 @@
-//! Executions and tasks as messages.
+//! Executions, tasks and counters as messages.
 
 use super::*;
 use pilum_execution::{ArtifactLabels, Attempt, Execution, Mode, Stats, Task, TaskSpec, TaskView};
@@ -13,7 +13,7 @@ fn at_ms(ms: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(ms)
 }
 
-/// An execution in this state, with this result if it has one.
+/// An execution in this state, with this result if there is one.
 fn execution(state: State, result: Option<Result<Output, Failure>>) -> Execution {
     let instance = InstanceId::parse("inst-1").ok();
     let usage = Usage {
@@ -77,23 +77,23 @@ fn a_failed_call() {
 }
 
 #[test]
-fn an_accepted_call() {
-    let response = accepted(&execution(State::Pending, None), Duration::ZERO);
+fn a_pending_call() {
+    let response = pending(&execution(State::Pending, None), Duration::ZERO);
     assert!(response.success);
     assert_eq!(response.status_endpoint, "/api/v1/execution/exec-1/status");
     assert_eq!(response.estimated_completion_ms, 1);
     let result = response.result.expect("a result");
     assert_eq!((result.status, result.metrics.len(), result.execution_time_ms), (1, 0, 0));
 
-    // Accepted before, ended since.
-    let response = accepted(&completed(Output::Raw(vec![1])), Duration::from_secs(9));
+    // The same submission was made before, and its execution has ended.
+    let response = pending(&completed(Output::Raw(vec![1])), Duration::from_secs(9));
     assert!(response.success);
     assert_eq!(response.estimated_completion_ms, 0);
-    assert!(!accepted(&failed(FailureCode::GuestExit, "exit code 1"), Duration::ZERO).success);
+    assert!(!pending(&failed(FailureCode::GuestExit, "exit code 1"), Duration::ZERO).success);
 }
 
 #[test]
-fn a_result_too_deep_to_travel_says_so() {
+fn a_result_that_nests_too_deep_is_an_error() {
     let deep = (0..40).fold(Value::Null, |inner, _| Value::List(vec![inner]));
     let response = finished(&completed(Output::Typed(deep)));
     assert!(!response.success);
@@ -103,7 +103,7 @@ fn a_result_too_deep_to_travel_says_so() {
 }
 
 #[test]
-fn fuel_only_where_metered() {
+fn fuel_is_shown_only_if_it_is_metered() {
     let usage = Usage { attempt: 2, fuel_consumed: Some(9), ..Usage::default() };
     assert_eq!(metrics(&usage).get("fuel_consumed").map(String::as_str), Some("9"));
     assert!(!metrics(&Usage { fuel_consumed: None, ..usage }).contains_key("fuel_consumed"));
@@ -111,7 +111,7 @@ fn fuel_only_where_metered() {
 
 #[test]
 fn a_raw_result_in_chunks() {
-    let messages = chunks(&completed(Output::Raw(vec![7; 150_000])));
+    let messages = last_messages(&completed(Output::Raw(vec![7; 150_000])));
     let read = |message: &pilum_proto::spearlet::StreamExecutionResult| {
         let any = message.chunk_data.as_ref()?;
         match pilum_proto::value::output_from_any(any) {
@@ -129,7 +129,7 @@ fn a_raw_result_in_chunks() {
 
 #[test]
 fn a_failed_stream_is_one_message() {
-    let messages = chunks(&failed(FailureCode::FuelExhausted, "out of fuel"));
+    let messages = last_messages(&failed(FailureCode::FuelExhausted, "out of fuel"));
     assert_eq!(messages.len(), 1);
     assert!(messages[0].is_final && messages[0].chunk_data.is_none());
     assert_eq!(messages[0].metadata.get("error_code").map(String::as_str), Some("FUEL_EXHAUSTED"));
@@ -165,7 +165,7 @@ fn a_task() {
 }
 
 #[test]
-fn tasks_in_figures() {
+fn counts_of_tasks() {
     let stats = task_stats(vec![view("a", "wasm", 0), view("b", "", 3), view("c", "wasm", 8)]);
     assert_eq!((stats.active_tasks, stats.idle_tasks), (2, 1));
     assert_eq!(stats.tasks_by_type, [("unspecified".to_owned(), 1), ("wasm".to_owned(), 2)].into());
@@ -174,7 +174,7 @@ fn tasks_in_figures() {
 }
 
 #[test]
-fn executions_in_figures() {
+fn counts_of_executions() {
     let none = execution_stats(&Stats::default(), Vec::new());
     assert_eq!((none.average_execution_time_ms, none.success_rate_percent), (0.0, 0.0));
     let stats = Stats {
@@ -190,7 +190,7 @@ fn executions_in_figures() {
 }
 
 #[test]
-fn pages_end_at_their_limit_or_their_bytes() {
+fn pages_are_bounded_in_entries_and_in_bytes() {
     let entry = |bytes: usize| pilum_proto::spearlet::ExecutionInfo {
         error_message: "x".repeat(bytes),
         ..Default::default()
@@ -202,5 +202,5 @@ fn pages_end_at_their_limit_or_their_bytes() {
     assert_eq!(sizes(10, 3, 3), (3, false));
     assert_eq!(sizes(10, 4, 3), (3, true));
     assert_eq!(sizes(3_000_000, 4, 10), (2, true));
-    assert_eq!(sizes(9_000_000, 2, 10), (1, true), "one always goes");
+    assert_eq!(sizes(9_000_000, 2, 10), (1, true), "a page has at least one entry");
 }

@@ -1,8 +1,10 @@
-//! Both listeners over a fake runtime: that every RPC and route is wired, and
-//! that shutdown happens in its order. What guests do is tested elsewhere.
+//! Both listeners over a fake runtime: every RPC and every route works, and the shutdown
+//! has its order. Tests of guests are elsewhere.
 
 use super::*;
-use pilum_execution::{AsyncSettings, BindError, CallContext, PrepareError, SyncSettings};
+use pilum_execution::{
+    AsyncSettings, BindError, CallContext, PrepareError, Settings, SyncSettings,
+};
 use pilum_proto::spearlet::function_service_client::FunctionServiceClient;
 use pilum_proto::spearlet::{
     ArtifactSpec, CancelExecutionRequest, DeleteTaskRequest, GetExecutionStatusRequest, GetHealthRequest,
@@ -23,9 +25,9 @@ use tonic_health::pb::health_client::HealthClient;
 
 /// `echo` returns its environment's `A` as raw bytes, `hang` never ends.
 #[derive(Debug)]
-struct Fake;
+struct FakeRuntime;
 
-impl Runtime for Fake {
+impl Runtime for FakeRuntime {
     type Prepared = ();
     type Call = FunctionName;
 
@@ -57,9 +59,9 @@ impl Runtime for Fake {
     }
 }
 
-type Host = Arc<Executions<Fake, MemoryStore>>;
+type FakeExecutions = Arc<Executions<FakeRuntime, MemoryStore>>;
 
-fn host() -> Host {
+fn executions() -> FakeExecutions {
     let second = Duration::from_secs(1);
     let settings = Settings {
         sync: SyncSettings {
@@ -90,7 +92,8 @@ fn host() -> Host {
         check_callback: |_| Ok(()),
         max_tasks: 10,
     };
-    Executions::start(Fake, MemoryStore::default(), settings).expect("a memory store is always readable")
+    Executions::start(FakeRuntime, MemoryStore::default(), settings)
+        .expect("a memory store is always readable")
 }
 
 struct Server {
@@ -105,7 +108,7 @@ async fn start(limits: GatewayLimits) -> Server {
     let (grpc, http) = (bind().await, bind().await);
     let addresses = (grpc.local_addr().expect("bound"), http.local_addr().expect("bound"));
     let shutdown = CancellationToken::new();
-    let serving = serve(host(), grpc, http, limits, shutdown.clone());
+    let serving = serve(executions(), grpc, http, limits, shutdown.clone());
     let ended = tokio_util::task::TaskTracker::new().spawn(serving);
     Server { grpc: addresses.0, http: addresses.1, shutdown, ended }
 }
@@ -142,7 +145,7 @@ async fn get(address: SocketAddr, path: &str) -> String {
 #[tokio::test]
 async fn every_rpc_over_one_stream() {
     let (near, far) = tokio::io::duplex(64 * 1024);
-    let executions = host();
+    let executions = executions();
     let serving = serve_stream(executions, far, GatewayLimits::default(), CancellationToken::new());
     let serving = tokio_util::task::TaskTracker::new().spawn(serving);
     let near = std::sync::Mutex::new(Some(near));
@@ -213,7 +216,7 @@ async fn every_rpc_over_one_stream() {
     let stats = client.get_stats(request).await.expect("answered").into_inner();
     assert_eq!(stats.execution_stats.expect("asked for").completed_executions, 2);
 
-    // The server ends with its only connection.
+    // The server ends when its only connection ends.
     drop((client, stream));
     serving.await.expect("no panic").expect("ended well");
 }
@@ -264,7 +267,7 @@ async fn shutdown_drains_before_it_closes() {
     let mut watch = health.watch(check("")).await.expect("known").into_inner();
     assert_eq!(watch.message().await.expect("told").expect("told").status, 1);
 
-    // A call that does not end keeps the host draining for its whole bound.
+    // A call that does not end makes the host drain until its bound.
     let mut busy = FunctionServiceClient::new(shared.clone());
     let hanging = tokio_util::task::TaskTracker::new()
         .spawn(async move { busy.invoke_function(call("hang", 1, "")).await });
@@ -275,8 +278,8 @@ async fn shutdown_drains_before_it_closes() {
     }
     server.shutdown.cancel();
     assert_eq!(watch.message().await.expect("told").expect("told").status, 2, "NOT_SERVING");
-    let refused = client.invoke_function(call("echo", 1, "")).await.expect_err("draining");
-    assert_eq!(refused.code(), Code::Unavailable, "{refused}");
+    let error = client.invoke_function(call("echo", 1, "")).await.expect_err("draining");
+    assert_eq!(error.code(), Code::Unavailable, "{error}");
     assert!(get(server.http, "/readyz").await.starts_with("HTTP/1.1 503"));
     let health = client.get_health(GetHealthRequest::default()).await.expect("answered").into_inner();
     assert_eq!(health.status, "degraded");
@@ -295,7 +298,7 @@ async fn an_oversize_request_is_a_typed_error() {
     let server = start(limits).await;
     let mut client = FunctionServiceClient::new(channel(server.grpc).await);
     let request = InvokeFunctionRequest { task_description: "x".repeat(20_000), ..call("echo", 1, "") };
-    let refused = client.invoke_function(request).await.expect_err("too long");
-    assert_eq!(refused.code(), Code::OutOfRange, "{refused}");
+    let error = client.invoke_function(request).await.expect_err("too long");
+    assert_eq!(error.code(), Code::OutOfRange, "{error}");
     client.invoke_function(call("echo", 1, "")).await.expect("the connection lives on");
 }

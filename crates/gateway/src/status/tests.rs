@@ -1,14 +1,15 @@
-//! The whole table, as a snapshot: every refusal with what a client gets for it.
+//! The whole table, as a snapshot: every error with what a client gets for it.
 
 use super::*;
 use pilum_types::{Digest, TaskName};
 
-fn every_rejection() -> Vec<Rejection> {
+fn every_error() -> Vec<ApiError> {
     let digest = |byte| Digest::from_bytes([byte; 32]);
     let second = Duration::from_secs(1);
-    let refusals = vec![
+    let request_errors = vec![
         RequestError::InvalidArgument { field: RequestField::Timeout, reason: "too long".into() },
         RequestError::TaskNotFound { id: "task-1".into() },
+        RequestError::RevisionNotFound { number: Some(9), kept: vec![1, 2] },
         RequestError::NameTaken {
             name: TaskName::parse("mail").expect("a name"),
             existing: digest(1),
@@ -33,22 +34,32 @@ fn every_rejection() -> Vec<Rejection> {
         RequestError::Internal("SECRET text".into()),
     ];
     let mut all = vec![
-        Rejection::field("parameters[0].value", "is missing"),
-        Rejection::ExecutionNotFound { id: "exec-1".into() },
-        Rejection::DeadLetterNotFound { id: "exec-1".into() },
+        ApiError::field("parameters[0].value", "is missing"),
+        ApiError::ExecutionNotFound { id: "exec-1".into() },
+        ApiError::DeadLetterNotFound { id: "exec-1".into() },
     ];
-    all.extend(refusals.into_iter().map(Rejection::from));
+    all.extend(request_errors.into_iter().map(ApiError::from));
+    all.extend([
+        ApiError::RequestBytesExhausted,
+        ApiError::RequestBodyTimeout,
+        ApiError::PathNotFound,
+        ApiError::HostHeaderNotText,
+        ApiError::ResponseTimeout,
+        ApiError::MetricsNotWritten,
+        ApiError::HandlerInformationalStatus,
+    ]);
+    all.extend(FailureCode::ALL.iter().map(|&code| ApiError::HandlerFailed { code }));
     all
 }
 
 #[test]
 fn the_table() {
     let mut table = String::new();
-    for rejection in every_rejection() {
-        let http = Verdict::from(&rejection).http.as_u16();
-        let status = Status::from(rejection);
+    for error in every_error() {
+        let ErrorStatus { http, json_code, .. } = ErrorStatus::from(&error);
+        let status = Status::from(error);
         let details = status.get_error_details_vec();
-        table += &format!("{:?} {http} {}\n", status.code(), status.message());
+        table += &format!("{:?} {} {json_code} {}\n", status.code(), http.as_u16(), status.message());
         for detail in details {
             table += &format!("    {detail:?}\n");
         }
@@ -60,8 +71,8 @@ fn the_table() {
 #[test]
 fn texts_are_cut_to_what_headers_carry() {
     let exported = (0..100_000).map(|i| format!("function{i}: func()")).collect();
-    let refusal = RequestError::Bind(BindError::FunctionNotFound { name: "é".repeat(128), exported });
-    let status = Status::from(Rejection::from(refusal));
+    let error = RequestError::Bind(BindError::FunctionNotFound { name: "é".repeat(128), exported });
+    let status = Status::from(ApiError::from(error));
     assert!(status.message().ends_with(" … (cut)"));
     assert!(status.message().len() <= MESSAGE_MAX_BYTES);
     assert!(status.details().len() < 2 * MESSAGE_MAX_BYTES);

@@ -4,7 +4,7 @@ use super::progress::Progress;
 use super::{FAILED, connect, local, parameters, print, time};
 use crate::cli::{Invoke, PriorityArg};
 use anyhow::{Context, Result, bail, ensure};
-use pilum_client::{Call, Chunk, Client, Invoked, Mode, NewTask, Target};
+use pilum_client::{Call, Chunk, Client, InvokeResult, Mode, NewTask, Target};
 use pilum_types::{
     ArtifactSource, Digest, ExecutionId, FunctionName, Output, Priority, State, TaskId, TaskName,
 };
@@ -185,7 +185,7 @@ async fn stream(client: &Client, call: Call) -> Result<ExitCode> {
     Ok(ExitCode::from(FAILED))
 }
 
-fn print_json(invoked: &Invoked) {
+fn print_json(invoked: &InvokeResult) {
     let mut fields = Map::new();
     fields.insert("execution_id".to_owned(), json!(invoked.execution_id.as_str()));
     fields.insert("task_id".to_owned(), json!(invoked.task_id.as_str()));
@@ -200,7 +200,7 @@ fn print_json(invoked: &Invoked) {
     print::json(&fields.into());
 }
 
-fn print_text(invoked: &Invoked) {
+fn print_text(invoked: &InvokeResult) {
     let status = &invoked.status;
     match (&status.output, &status.error_code) {
         (Some(output), _) => print::output(output),

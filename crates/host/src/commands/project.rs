@@ -5,7 +5,7 @@ use super::progress::Progress;
 use super::{FAILED, REFUSED, connect, print};
 use crate::cli::{Build, Delete, Deploy, Describe, New, Rollback};
 use anyhow::{Context, Result, bail};
-use pilum_client::{Client, Deployed, Deployment, FunctionDescription, Revision, TaskDescription};
+use pilum_client::{Client, DeployResult, Deployment, FunctionDescription, Revision, TaskDescription};
 use pilum_project::{Built, Manifest, Step, TEMPLATES};
 use serde_json::{Value as Json, json};
 use std::path::Path;
@@ -108,7 +108,7 @@ pub(super) async fn deploy_built(
     manifest: &Manifest,
     built: Built,
     shown: bool,
-) -> Result<Deployed> {
+) -> Result<DeployResult> {
     let uploading = Progress::bytes(shown, built.bytes.len() as u64, "uploading");
     let told = uploading.clone();
     let source = client.upload(built.bytes.into(), move |bytes| told.at(bytes)).await?;
@@ -126,8 +126,8 @@ pub(super) async fn deploy_built(
     Ok(deployed?)
 }
 
-fn print_deployed(deployed: &Deployed, name: &str, as_json: bool, done: &str) {
-    let Deployed { task_id, revision, changed } = deployed;
+fn print_deployed(deployed: &DeployResult, name: &str, as_json: bool, done: &str) {
+    let DeployResult { task_id, revision, changed } = deployed;
     if as_json {
         print::json(&json!({
             "task_id": task_id.as_str(),

@@ -4,7 +4,7 @@ use super::executions::execution_id;
 use super::{FAILED, connect, print};
 use crate::cli::Watch;
 use anyhow::Result;
-use pilum_client::{Client, ClientError, Code, News, Report};
+use pilum_client::{Client, ClientError, Code, Report, Update};
 use pilum_types::{ExecutionId, State};
 use serde_json::json;
 use std::process::ExitCode;
@@ -32,10 +32,10 @@ async fn follow(
     client: &Client,
     id: &ExecutionId,
     logs: bool,
-    mut tell: impl FnMut(&News),
+    mut tell: impl FnMut(&Update),
 ) -> Result<Report> {
     let mut broken = 0;
-    let mut last: Option<News> = None;
+    let mut last: Option<Update> = None;
     loop {
         let error = match client.watch(id, logs).await {
             Err(error) => error,
@@ -49,7 +49,7 @@ async fn follow(
                         if last.as_ref() != Some(&news) {
                             tell(&news);
                         }
-                        if let News::Status(report) = &news {
+                        if let Update::Status(report) = &news {
                             if report.status.state.is_terminal() {
                                 return Ok((**report).clone());
                             }
@@ -73,18 +73,18 @@ fn may_pass(error: &ClientError) -> bool {
     !matches!(error.code(), Some(Code::NotFound | Code::InvalidArgument | Code::Unauthenticated))
 }
 
-fn tell(id: &ExecutionId, news: &News, as_json: bool) {
+fn tell(id: &ExecutionId, news: &Update, as_json: bool) {
     match news {
-        News::Status(report) if as_json => {
+        Update::Status(report) if as_json => {
             let mut fields = print::status_fields(&report.status);
             fields.insert("execution_id".to_owned(), json!(id.as_str()));
             fields.extend(print::report_fields(report));
             print::json(&fields.into());
         }
-        News::Line(line) if as_json => print::json(&json!({ "log_line": line })),
-        News::Missed(missed) if as_json => print::json(&json!({ "missed": missed })),
-        News::Status(report) => print::standing(report),
-        News::Line(line) => print::remark(line),
-        News::Missed(missed) => print::remark(format!("({missed} updates were missed)")),
+        Update::Line(line) if as_json => print::json(&json!({ "log_line": line })),
+        Update::Missed(missed) if as_json => print::json(&json!({ "missed": missed })),
+        Update::Status(report) => print::standing(report),
+        Update::Line(line) => print::remark(line),
+        Update::Missed(missed) => print::remark(format!("({missed} updates were missed)")),
     }
 }

@@ -1,5 +1,6 @@
-//! Generated values over the wire and back.
+//! Generated values, converted to messages and back.
 
+use super::messages::TYPE_URL_PREFIX;
 use super::*;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,8 +13,8 @@ use prost_types::Any;
 
 const EXACT_MAX: i128 = 1 << 53;
 
-/// Values as callers and guests make them. No object has a field twice, which
-/// the wire cannot say.
+/// Values as callers and guests make them. No object has the same field twice, because
+/// the wire cannot carry that.
 fn values() -> impl Strategy<Value = Value> {
     let edges = [0, 1, EXACT_MAX - 1, EXACT_MAX, EXACT_MAX + 1, i64::MAX.into(), u64::MAX.into()];
     let edge = select(edges.to_vec());
@@ -38,9 +39,9 @@ fn values() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What a `google.protobuf.Value` makes of a value: numbers are floats, or text
+/// A value after it was inside a `google.protobuf.Value`: numbers are floats, or text
 /// where a float is not exact; bytes are base64 text.
-fn inside(value: Value) -> Value {
+fn through_protobuf_value(value: Value) -> Value {
     let whole =
         |n: i128| if n.abs() <= EXACT_MAX { Value::Number(n as f64) } else { Value::String(n.to_string()) };
     match value {
@@ -50,16 +51,16 @@ fn inside(value: Value) -> Value {
         Value::Number(f64::INFINITY) => Value::String("Infinity".into()),
         Value::Number(f64::NEG_INFINITY) => Value::String("-Infinity".into()),
         Value::Bytes(bytes) => Value::String(STANDARD.encode(bytes)),
-        Value::List(items) => Value::List(items.into_iter().map(inside).collect()),
-        Value::Object(fields) => {
-            Value::Object(fields.into_iter().map(|(name, field)| (name, inside(field))).collect())
-        }
+        Value::List(items) => Value::List(items.into_iter().map(through_protobuf_value).collect()),
+        Value::Object(fields) => Value::Object(
+            fields.into_iter().map(|(name, field)| (name, through_protobuf_value(field))).collect(),
+        ),
         same @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => same,
     }
 }
 
-/// Through the very bytes that travel.
-fn travelled(any: &Any) -> Any {
+/// The same message after it was encoded and decoded.
+fn encoded_and_decoded(any: &Any) -> Any {
     Any::decode(any.encode_to_vec().as_slice()).expect("an Any")
 }
 
@@ -70,26 +71,26 @@ proptest! {
     fn parameters_arrive_as_they_were_sent(value in values()) {
         let any = parameter_to_any(&value).expect("shallow");
         let arrives = match &value {
-            // On their own, these have messages of their own.
+            // Outside lists and objects, these have messages of their own.
             Value::Signed(_) | Value::Unsigned(_) | Value::Bytes(_) => value,
-            _ => inside(value),
+            _ => through_protobuf_value(value),
         };
-        prop_assert_eq!(value_from_any(&travelled(&any)), Ok(arrives));
+        prop_assert_eq!(value_from_any(&encoded_and_decoded(&any)), Ok(arrives));
     }
 
     #[test]
     fn results_arrive_as_they_were_returned(value in values()) {
         let any = output_to_any(&Output::Typed(value.clone())).expect("shallow");
-        let arrived = output_from_any(&travelled(&any));
-        prop_assert_eq!(&arrived, &Ok(Output::Typed(inside(value))));
-        // What arrived is sent on unchanged.
+        let arrived = output_from_any(&encoded_and_decoded(&any));
+        prop_assert_eq!(&arrived, &Ok(Output::Typed(through_protobuf_value(value))));
+        // A value that arrived and is sent again does not change.
         let again = output_to_any(&arrived.clone().expect("checked")).expect("shallow");
-        prop_assert_eq!(output_from_any(&travelled(&again)), arrived);
+        prop_assert_eq!(output_from_any(&encoded_and_decoded(&again)), arrived);
     }
 
-    /// Whatever the bytes are, they are a value or an error.
+    /// Any bytes are a value or an error; none of them panics.
     #[test]
-    fn no_bytes_are_too_strange(bytes in vec(any::<u8>(), 0..64), name in select(ACCEPTED.to_vec())) {
+    fn any_bytes_are_a_value_or_an_error(bytes in vec(any::<u8>(), 0..64), name in select(ACCEPTED.to_vec())) {
         let any = Any { type_url: [TYPE_URL_PREFIX, name].concat(), value: bytes };
         let _either = value_from_any(&any);
     }

@@ -1,12 +1,12 @@
-//! From the wire.
+//! From `google.protobuf.Any` to a value.
 
-use super::{ACCEPTED, DEPTH_MAX};
+use super::messages::{ACCEPTED, DEPTH_MAX};
 use pilum_types::{Output, Value};
 use prost::{DecodeError, Message};
 use prost_types::value::Kind;
 use prost_types::{Any, ListValue, Struct};
 
-/// An `Any` that is no value.
+/// Why an `Any` cannot be read as a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// It holds a message of another type.
@@ -15,27 +15,27 @@ pub enum ReadError {
         /// The name in its type URL, cut to a bounded length.
         found: String,
     },
-    /// Its bytes are no such message.
+    /// Its bytes are not the message that its type URL names.
     #[error("holds bytes that are no google.protobuf.{name}, or that nest too deep")]
     Malformed {
         /// The message it claims to hold.
         name: &'static str,
     },
-    /// A `google.protobuf.Value` of it has no kind set; null has one.
+    /// A `google.protobuf.Value` has no kind set. Null has a kind of its own.
     #[error("holds a google.protobuf.Value without a kind; set null_value for null")]
     NoKind,
-    /// More lists and objects inside each other than [`DEPTH_MAX`].
+    /// More lists and objects are nested than [`DEPTH_MAX`].
     #[error("nests more than {DEPTH_MAX} lists and objects")]
     TooDeep,
 }
 
-/// Longest part of a foreign type URL that an error repeats, in characters.
+/// How much of an unknown type URL an error shows, in characters.
 const SHOWN_MAX_CHARS: usize = 80;
 
-/// The value in `any`, whatever stands before the last `/` of its type URL.
+/// The value in `any`. The part of the type URL before its last `/` does not matter.
 ///
 /// # Errors
-/// When it holds no accepted message, is malformed or nests too deep.
+/// When `any` holds no message of [`ACCEPTED`], is malformed or nests too deep.
 pub fn value_from_any(any: &Any) -> Result<Value, ReadError> {
     let full = any.type_url.rsplit('/').next().unwrap_or_default();
     let Some(name) = full
@@ -63,7 +63,8 @@ pub fn value_from_any(any: &Any) -> Result<Value, ReadError> {
     })
 }
 
-/// A result as [`super::output_to_any`] made it: bytes are raw, all else typed.
+/// A result as [`super::output_to_any`] made it: bytes are a raw result, any other value
+/// is a typed result.
 ///
 /// # Errors
 /// As [`value_from_any`].

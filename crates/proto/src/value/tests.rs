@@ -1,4 +1,4 @@
-//! Tables of values and what they are on the wire.
+//! Tables of values and their messages on the wire.
 
 use super::*;
 use pilum_types::{Output, Value};
@@ -40,7 +40,7 @@ fn every_accepted_message() {
     }
     for (any, value) in table {
         assert_eq!(value_from_any(&any), Ok(value), "{}", any.type_url);
-        // The default of a proto3 scalar has no bytes at all.
+        // The default value of a proto3 scalar is encoded as no bytes.
         let empty = Any { type_url: any.type_url.clone(), value: Vec::new() };
         let read = value_from_any(&empty);
         assert_eq!(read.is_err(), any.type_url.ends_with(".Value"), "{}: {read:?}", any.type_url);
@@ -56,7 +56,7 @@ fn any_prefix_before_the_last_slash() {
 }
 
 #[test]
-fn what_is_no_value() {
+fn messages_that_are_not_values() {
     let check = |type_url: &str, value: &[u8], says: &str| {
         let any = Any { type_url: type_url.into(), value: value.into() };
         assert_eq!(value_from_any(&any).map_err(|e| e.to_string()), Err(says.to_owned()));
@@ -70,7 +70,7 @@ fn what_is_no_value() {
     let malformed = "holds bytes that are no google.protobuf.StringValue, or that nest too deep";
     check("t/google.protobuf.StringValue", b"\xff", malformed);
     check("t/google.protobuf.StringValue", b"\x0a\x01\xff", malformed);
-    // Text that is no UTF-8, as a Value's own, as a field's name and as a field.
+    // Text that is not UTF-8: as a Value, as the name of a field, and as a field.
     let malformed = "holds bytes that are no google.protobuf.Value, or that nest too deep";
     check("t/google.protobuf.Value", b"\x1a\x01\xff", malformed);
     check("t/google.protobuf.Value", b"\x2a\x09\x0a\x07\x0a\x01\xff\x12\x02\x08\x00", malformed);
@@ -82,13 +82,13 @@ fn what_is_no_value() {
     );
 }
 
-/// `levels` lists or objects inside each other.
+/// `levels` lists or objects nested in each other.
 fn nest(levels: usize, wrap: fn(Value) -> Value) -> Value {
     (0..levels).fold(Value::Null, |inner, _| wrap(inner))
 }
 
 #[test]
-fn depth_is_bounded_both_ways_and_the_deepest_reads_back() {
+fn depth_is_bounded_in_both_directions_and_the_deepest_value_is_read_back() {
     let wraps: [fn(Value) -> Value; 2] =
         [|inner| Value::List(vec![inner]), |inner| Value::Object(vec![("k".into(), inner)])];
     for wrap in wraps {
@@ -100,7 +100,7 @@ fn depth_is_bounded_both_ways_and_the_deepest_reads_back() {
     let list = |inner| wire(Kind::ListValue(ListValue { values: vec![inner] }));
     let lists = |levels| (0..levels).fold(wire(Kind::NullValue(0)), |inner, _| list(inner));
     assert_eq!(value_from_any(&any("Value", &lists(DEPTH_MAX + 1))), Err(ReadError::TooDeep));
-    // Far deeper than protobuf itself goes: an error, no overflow.
+    // Far deeper than protobuf allows: an error, not a stack overflow.
     let mut bytes = vec![0x08, 0x00];
     for _ in 0..10_000 {
         let list = [vec![0x0a], varint(bytes.len()), bytes].concat();
@@ -153,7 +153,7 @@ fn results_lose_no_precision() {
 }
 
 #[test]
-fn raw_results_read_back() {
+fn raw_results_are_read_back() {
     for bytes in [Vec::new(), vec![0], vec![7; 300]] {
         assert_eq!(output_to_any(&Output::Raw(bytes.clone())), Ok(any("BytesValue", &bytes)));
     }

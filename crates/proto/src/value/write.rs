@@ -1,6 +1,6 @@
-//! To the wire.
+//! From a value to `google.protobuf.Any`.
 
-use super::{DEPTH_MAX, TYPE_URL_PREFIX};
+use super::messages::{DEPTH_MAX, TYPE_URL_PREFIX};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pilum_types::{Output, Value};
@@ -8,16 +8,16 @@ use prost::Message;
 use prost_types::value::Kind;
 use prost_types::{Any, ListValue, Struct};
 
-/// A value that nests more lists and objects than [`DEPTH_MAX`].
+/// The value nests more lists and objects than [`DEPTH_MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("nests more than {DEPTH_MAX} lists and objects and cannot travel")]
+#[error("nests more than {DEPTH_MAX} lists and objects and cannot be sent")]
 pub struct TooDeep;
 
-/// The largest whole number that a double holds together with all smaller ones.
+/// The largest whole number up to which a double holds every whole number.
 const EXACT_MAX: u64 = 1 << 53;
 
-/// A caller's parameter. Integers and bytes keep their own type; inside lists
-/// and objects, bytes are base64 text and large integers decimal text.
+/// A parameter of a call. Integers and bytes have messages of their own. Inside lists and
+/// objects, bytes are base64 text and large integers are decimal text.
 ///
 /// # Errors
 /// When the value nests too deep.
@@ -47,11 +47,13 @@ pub fn output_to_any(output: &Output) -> Result<Any, TooDeep> {
     })
 }
 
-/// A piece of output: a `BytesValue`, written with one copy of the bytes.
+/// A chunk of raw output: a `BytesValue`, written with one copy of the bytes.
 pub fn raw_to_any(bytes: &[u8]) -> Any {
-    // Field 1, length-delimited; of no bytes, nothing at all.
+    // Field 1, length-delimited. A message without bytes is empty.
     const KEY: u8 = 0x0a;
-    let mut value = Vec::with_capacity(if bytes.is_empty() { 0 } else { bytes.len() + 11 });
+    // The key has 1 byte, the length at most 10.
+    const HEAD_MAX_BYTES: usize = 11;
+    let mut value = Vec::with_capacity(if bytes.is_empty() { 0 } else { HEAD_MAX_BYTES + bytes.len() });
     if !bytes.is_empty() {
         value.push(KEY);
         prost::encoding::encode_varint(bytes.len() as u64, &mut value);

@@ -1,7 +1,7 @@
 //! Watching, waiting, and what a status tells.
 
 use super::{accept, json_at, script};
-use pilum_client::{Code, News};
+use pilum_client::{Code, Update};
 use pilum_tests::{Functions, Host, Pilum, Script};
 use pilum_types::{ExecutionId, State};
 use serde_json::{Value as Json, json};
@@ -33,17 +33,17 @@ async fn a_watch_tells_every_change_and_each_line_when_it_is_written() {
     let (mut told, mut lines) = (Vec::new(), Vec::new());
     while let Some(news) = watch.next().await.unwrap() {
         match news {
-            News::Status(report) => {
+            Update::Status(report) => {
                 told.push(report.status.state);
                 if report.status.state == State::Pending {
                     assert_eq!(report.queue_position, Some(1));
                 }
             }
-            News::Line(line) => {
+            Update::Line(line) => {
                 assert_eq!(line, "stderr: spoke");
                 lines.push(Instant::now());
             }
-            News::Missed(missed) => panic!("{missed} missed"),
+            Update::Missed(missed) => panic!("{missed} missed"),
         }
     }
     assert_eq!(told, [State::Pending, State::Running, State::Completed]);

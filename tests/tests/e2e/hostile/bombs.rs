@@ -119,7 +119,7 @@ async fn large_code_is_compiled_or_refused_within_bounds() {
         let call = guest.call(function, json!(null)).unwrap().timeout(Duration::from_millis(200));
         match guest.client().invoke(call).await {
             Ok(_ran) => {}
-            Err(ClientError::Refused(refused)) if refused.code == Code::FailedPrecondition => {}
+            Err(ClientError::Status(refused)) if refused.code == Code::FailedPrecondition => {}
             Err(error) => panic!("{name}: {error}"),
         }
         assert!(began.elapsed() < COMPILE_MAX, "{name}: {:?}", began.elapsed());
@@ -138,7 +138,7 @@ async fn a_bomb_is_refused_and_remembered() {
         let task = NewTask::new(TaskName::parse(task).unwrap(), source);
         let call = Call::new(Target::New(task), FunctionName::parse("run").unwrap());
         match client.invoke(call).await {
-            Err(ClientError::Refused(refused)) => *refused,
+            Err(ClientError::Status(refused)) => *refused,
             other => panic!("{other:?}"),
         }
     };

@@ -1,13 +1,13 @@
-//! The host's counters.
+//! The host's counters as messages.
 
-use super::{count, long};
-use crate::process::Usage;
+use super::numbers::{count, long};
+use crate::process::ProcessUsage;
 use pilum_execution::{Settings, Stats};
 use pilum_proto::spearlet::{ExecutionStats, HealthDetails, ServiceStats};
 use std::collections::BTreeMap;
 
-/// The host in figures, for health.
-pub(crate) fn health_details(stats: &Stats, usage: &Usage, settings: &Settings) -> HealthDetails {
+/// The counters that GetHealth shows.
+pub(crate) fn health_details(stats: &Stats, usage: &ProcessUsage, settings: &Settings) -> HealthDetails {
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     HealthDetails {
         active_tasks: count(stats.tasks),
@@ -29,8 +29,8 @@ pub(crate) fn health_details(stats: &Stats, usage: &Usage, settings: &Settings) 
     }
 }
 
-/// The host in figures, for statistics.
-pub(crate) fn service_stats(stats: &Stats, usage: &Usage) -> ServiceStats {
+/// The counters of the host that GetStats shows.
+pub(crate) fn service_stats(stats: &Stats, usage: &ProcessUsage) -> ServiceStats {
     ServiceStats {
         uptime_seconds: long(stats.uptime.as_secs()),
         total_tasks: count(stats.tasks),
@@ -41,10 +41,10 @@ pub(crate) fn service_stats(stats: &Stats, usage: &Usage) -> ServiceStats {
     }
 }
 
-/// Executions in figures.
+/// The counters of executions that GetStats shows.
 pub(crate) fn execution_stats(stats: &Stats, by_function: Vec<(String, u64)>) -> ExecutionStats {
     let ended = ended(stats);
-    // No execution, no average: a division by zero would be NaN on the wire.
+    // Without an execution the average is 0: a division by zero would be NaN on the wire.
     let per_ended = |sum: f64| if ended == 0 { 0.0 } else { sum / ended as f64 };
     let by_function: BTreeMap<_, _> =
         by_function.into_iter().map(|(function, calls)| (function, count(calls))).collect();

@@ -1,4 +1,4 @@
-//! Schemas as they are read.
+//! Schemas of functions and of types.
 
 use super::*;
 use insta::assert_snapshot;
@@ -19,22 +19,22 @@ fn signature(kind: FunctionKind, parameters: Vec<Field>, results: Vec<ValueType>
     FunctionSignature { name: "f".to_owned(), kind, parameters, results }
 }
 
-/// The schemas of `ty` as a parameter and as a result, one a line.
+/// The schemas of `ty` as a parameter and as a result, each on a line.
 fn both(ty: &ValueType) -> String {
-    let given = Schemas { side: Side::Given, left: TYPES_MAX }.schema(ty);
-    let returned = Schemas { side: Side::Returned, left: TYPES_MAX }.schema(ty);
+    let given = SchemaWriter { position: Position::Parameter, types_left: TYPES_MAX }.schema(ty);
+    let returned = SchemaWriter { position: Position::Result, types_left: TYPES_MAX }.schema(ty);
     if given == returned { given.to_string() } else { format!("given    {given}\nreturned {returned}") }
 }
 
 #[test]
-fn a_function_as_a_whole() {
+fn a_whole_function() {
     let parameters = vec![
         field("text", ValueType::String),
         field("limit", ValueType::Option(boxed(ValueType::U32))),
         field("all", ValueType::Bool),
     ];
     let result = ValueType::Result { ok: Some(boxed(ValueType::F64)), err: Some(boxed(ValueType::String)) };
-    let schema = of(&signature(FunctionKind::Component, parameters, vec![result]));
+    let schema = function_schema(&signature(FunctionKind::Component, parameters, vec![result]));
     assert_snapshot!(serde_json::to_string_pretty(&schema).unwrap(), @r###"
     {
       "parameters": {
@@ -86,20 +86,20 @@ fn a_function_as_a_whole() {
 }
 
 #[test]
-fn a_core_function_takes_both_readings_of_its_integers() {
+fn a_core_function_accepts_signed_and_unsigned_integers() {
     let parameters = vec![field("p0", ValueType::S32), field("p1", ValueType::S64)];
     let results = vec![ValueType::S32, ValueType::S64];
-    let schema = of(&signature(FunctionKind::Core, parameters, results));
+    let schema = function_schema(&signature(FunctionKind::Core, parameters, results));
     assert_snapshot!(schema["parameters"]["properties"], @r#"{"p0":{"maximum":4294967295,"minimum":-2147483648,"type":"integer"},"p1":{"anyOf":[{"maximum":9007199254740992,"minimum":-9007199254740992,"type":"integer"},{"pattern":"^-?[0-9]{1,20}$","type":"string"}]}}"#);
     assert_snapshot!(schema["result"], @r#"{"$schema":"https://json-schema.org/draft/2020-12/schema","items":false,"minItems":2,"prefixItems":[{"maximum":2147483647,"minimum":-2147483648,"type":"integer"},{"anyOf":[{"maximum":9007199254740992,"minimum":-9007199254740992,"type":"integer"},{"pattern":"^-?[0-9]{1,19}$","type":"string"}]}],"type":"array"}"#);
 }
 
 #[test]
-fn nothing_and_commands() {
-    assert_snapshot!(of(&signature(FunctionKind::Component, vec![], vec![])), @r#"{"parameters":{"$schema":"https://json-schema.org/draft/2020-12/schema","additionalProperties":false,"properties":{},"required":[],"type":"object"},"result":{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"null"}}"#);
+fn functions_without_a_result_and_commands() {
+    assert_snapshot!(function_schema(&signature(FunctionKind::Component, vec![], vec![])), @r#"{"parameters":{"$schema":"https://json-schema.org/draft/2020-12/schema","additionalProperties":false,"properties":{},"required":[],"type":"object"},"result":{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"null"}}"#);
     let unit = ValueType::Result { ok: None, err: Some(boxed(ValueType::String)) };
-    assert_snapshot!(of(&signature(FunctionKind::Component, vec![], vec![unit]))["result"], @r#"{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"null"}"#);
-    assert_snapshot!(of(&signature(FunctionKind::Command, vec![], vec![])), @r#"{"parameters":{"$schema":"https://json-schema.org/draft/2020-12/schema","description":"Given to the command as it is, as JSON on its standard input.","type":"object"},"result":{"$schema":"https://json-schema.org/draft/2020-12/schema","description":"What the command writes to its standard output.","type":"string"}}"#);
+    assert_snapshot!(function_schema(&signature(FunctionKind::Component, vec![], vec![unit]))["result"], @r#"{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"null"}"#);
+    assert_snapshot!(function_schema(&signature(FunctionKind::Command, vec![], vec![])), @r#"{"parameters":{"$schema":"https://json-schema.org/draft/2020-12/schema","description":"The command gets this object as JSON on its standard input.","type":"object"},"result":{"$schema":"https://json-schema.org/draft/2020-12/schema","description":"What the command writes to its standard output.","type":"string"}}"#);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn lists_and_options() {
 }
 
 #[test]
-fn what_has_names_and_cases() {
+fn types_with_names_and_cases() {
     let fields = vec![field("b", ValueType::Bool), field("a", ValueType::Option(boxed(ValueType::Char)))];
     assert_snapshot!(both(&ValueType::Record(fields)), @r###"
     given    {"additionalProperties":false,"properties":{"a":{"anyOf":[{"type":"null"},{"maxLength":1,"minLength":1,"type":"string"}]},"b":{"type":"boolean"}},"required":["b"],"type":"object"}
@@ -150,12 +150,12 @@ fn what_has_names_and_cases() {
     assert_snapshot!(both(&ValueType::Unsupported("resource handle")), @r#"{"description":"A resource handle cannot be passed from outside.","not":{}}"#);
 }
 
-/// A type of a few nodes that describes itself as many.
+/// A type that has few nodes in memory and very many when it is written out.
 #[test]
 fn a_type_too_large_to_describe_is_cut() {
     let twice = |ty: ValueType| ValueType::Tuple(vec![ty.clone(), ty]);
     let large = (0..18).fold(ValueType::Bool, |inner, _| twice(inner));
-    let schema = of(&signature(FunctionKind::Component, vec![field("p", large)], vec![]));
+    let schema = function_schema(&signature(FunctionKind::Component, vec![field("p", large)], vec![]));
     let text = schema.to_string();
     assert!(text.len() < 4 << 20, "{}", text.len());
     assert!(text.contains("See the function's signature."));

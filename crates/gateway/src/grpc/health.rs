@@ -1,4 +1,4 @@
-//! The standard gRPC health service: for the host as a whole and for each of its
+//! The standard gRPC health service, for the host as a whole and for each of its
 //! services.
 
 use pilum_proto::pilum::v1::host_service_server::SERVICE_NAME as HOST;
@@ -7,29 +7,30 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
-/// The services whose health is told; the empty name is the host as a whole.
+/// The services whose health is reported; the empty name means the host as a whole.
 const SERVICES: [&str; 3] = ["", FUNCTIONS, HOST];
 
-/// What the health service tells.
+/// The state that the health service reports.
 #[derive(Debug, Clone)]
 pub(crate) struct Health {
     reporter: HealthReporter,
 }
 
 impl Health {
-    /// Serving.
+    /// A health service that reports SERVING.
     pub(crate) async fn serving() -> Self {
         let health = Self { reporter: HealthReporter::new() };
-        health.tell(ServingStatus::Serving).await;
+        health.report(ServingStatus::Serving).await;
         health
     }
 
-    /// Tells that no new work is taken.
+    /// Reports NOT_SERVING: the host takes no new work.
     pub(crate) async fn draining(&self) {
-        self.tell(ServingStatus::NotServing).await;
+        self.report(ServingStatus::NotServing).await;
     }
 
-    /// Ends the streams of those who watch, which would keep their connections.
+    /// Ends the streams of clients that watch the health, which would keep their
+    /// connections open.
     pub(crate) async fn end(mut self) {
         for service in SERVICES {
             self.reporter.clear_service_status(service).await;
@@ -41,7 +42,7 @@ impl Health {
         HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
     }
 
-    async fn tell(&self, status: ServingStatus) {
+    async fn report(&self, status: ServingStatus) {
         for service in SERVICES {
             self.reporter.set_service_status(service, status).await;
         }

@@ -1,36 +1,38 @@
-//! What a function takes and returns, as JSON Schema (draft 2020-12).
+//! The parameters and the result of a function as JSON Schema (draft 2020-12).
 //!
-//! Whatever the schema of the parameters admits is accepted, save decimal text of
-//! an integer beyond its 64 bits; and whatever a function returns is admitted by
-//! the schema of its result. A caller may spell some values in other ways too
-//! (`docs/types.md` has them all); a schema gives the one in which results come.
+//! The host accepts every value that the schema of the parameters allows, except decimal
+//! text of an integer that does not fit in 64 bits. The schema of the result allows every
+//! value that the function can return. A caller may write some values in other forms too
+//! (`docs/types.md` lists them all); a schema has the form that results have.
 
 use pilum_types::{Case, Field, FunctionKind, FunctionSignature, ValueType};
 use serde_json::{Map, Value as Json, json};
 
-/// The dialect, for those who read a schema on its own.
+/// The dialect. Each schema names it, so that each can be read without the other.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
-/// Types that the schemas of one function describe. A component may describe
-/// many more in few bytes; what is beyond is admitted and left to the signature.
+/// How many types the schemas of one function describe. A component can describe many
+/// more in few bytes. The schema allows any value for a type beyond this bound and
+/// refers to the function's signature.
 const TYPES_MAX: usize = 10_000;
-/// Whole numbers up to here are exact as JSON numbers. Beyond they are text.
+/// Whole numbers up to this one are exact as JSON numbers. Larger numbers are text.
 const EXACT_MAX: i64 = 1 << 53;
-/// Base64 with its padding and without stray bits, as it is read.
+/// Base64 as the host reads it: with padding, and with zeros in the unused bits.
 const BASE64: &str = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$";
 
 /// The schemas of a function: `{"parameters": …, "result": …}`.
 ///
-/// `parameters` is of an object with one property a parameter; `required` lists
-/// those that may not be left out, in their order (`properties` has none). `result` is of what comes back
-/// on success: the ok arm of a `result`, null where nothing is returned, a list
-/// of all where a core function returns several.
-pub(crate) fn of(signature: &FunctionSignature) -> Json {
+/// `parameters` describes an object with one property for each parameter. `required`
+/// lists the parameters that must be given, in the order of the function (the order of
+/// `properties` means nothing). `result` describes the value of a successful call: the ok
+/// case of a `result`, null if the function returns nothing, or a list if a core function
+/// returns several values.
+pub(super) fn function_schema(signature: &FunctionSignature) -> Json {
     if signature.kind == FunctionKind::Command {
         return json!({
             "parameters": {
                 "$schema": DIALECT,
                 "type": "object",
-                "description": "Given to the command as it is, as JSON on its standard input.",
+                "description": "The command gets this object as JSON on its standard input.",
             },
             "result": {
                 "$schema": DIALECT,
@@ -40,11 +42,14 @@ pub(crate) fn of(signature: &FunctionSignature) -> Json {
         });
     }
     if signature.kind == FunctionKind::Handler {
-        return handler();
+        return handler_schema();
     }
     let core = signature.kind == FunctionKind::Core;
-    let mut given = Schemas { side: if core { Side::GivenToCore } else { Side::Given }, left: TYPES_MAX };
-    let mut returned = Schemas { side: Side::Returned, left: TYPES_MAX };
+    let mut given = SchemaWriter {
+        position: if core { Position::CoreParameter } else { Position::Parameter },
+        types_left: TYPES_MAX,
+    };
+    let mut returned = SchemaWriter { position: Position::Result, types_left: TYPES_MAX };
     let parameters = given.record(&signature.parameters);
     let result = match signature.results.as_slice() {
         [] => json!({ "type": "null" }),
@@ -55,17 +60,17 @@ pub(crate) fn of(signature: &FunctionSignature) -> Json {
     json!({ "parameters": with_dialect(parameters), "result": with_dialect(result) })
 }
 
-/// An http handler's: a request, and the body of its response.
-fn handler() -> Json {
+/// The schemas of an http handler: a request, and the body of its response.
+fn handler_schema() -> Json {
     json!({
         "parameters": {
             "$schema": DIALECT,
             "type": "object",
             "properties": {
-                "method": { "type": ["string", "null"], "description": "GET where it is left out." },
-                "path": { "type": ["string", "null"], "pattern": "^/", "description": "With the query; / where it is left out." },
+                "method": { "type": ["string", "null"], "description": "If it is left out, GET." },
+                "path": { "type": ["string", "null"], "pattern": "^/", "description": "The path with the query. If it is left out, /." },
                 "headers": { "type": ["object", "null"], "additionalProperties": { "type": "string" } },
-                "body": { "description": "Text as it is, anything else as JSON." },
+                "body": { "description": "Text is sent unchanged, any other value as JSON." },
             },
             "required": [],
             "additionalProperties": false,
@@ -85,37 +90,40 @@ fn with_dialect(mut schema: Json) -> Json {
     schema
 }
 
-/// Which way a value goes.
+/// Where a value is used.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Given,
-    /// To a core function, whose integers have no sign: both readings are taken.
-    GivenToCore,
-    Returned,
+enum Position {
+    Parameter,
+    /// A parameter of a core function. Its integers have no sign, so both the signed and
+    /// the unsigned form are accepted.
+    CoreParameter,
+    Result,
 }
 
-struct Schemas {
-    side: Side,
-    /// Types that may still be described.
-    left: usize,
+struct SchemaWriter {
+    position: Position,
+    /// How many more types may be described.
+    types_left: usize,
 }
 
-impl Schemas {
+impl SchemaWriter {
     fn schema(&mut self, ty: &ValueType) -> Json {
-        let Some(left) = self.left.checked_sub(1) else {
+        let Some(types_left) = self.types_left.checked_sub(1) else {
             return json!({ "description": "See the function's signature." });
         };
-        self.left = left;
+        self.types_left = types_left;
         match ty {
             ValueType::Bool => json!({ "type": "boolean" }),
             ValueType::S8 => integer(i8::MIN.into(), i8::MAX.into()),
             ValueType::U8 => integer(0, u8::MAX.into()),
             ValueType::S16 => integer(i16::MIN.into(), i16::MAX.into()),
             ValueType::U16 => integer(0, u16::MAX.into()),
-            ValueType::S32 if self.side == Side::GivenToCore => integer(i32::MIN.into(), u32::MAX.into()),
+            ValueType::S32 if self.position == Position::CoreParameter => {
+                integer(i32::MIN.into(), u32::MAX.into())
+            }
             ValueType::S32 => integer(i32::MIN.into(), i32::MAX.into()),
             ValueType::U32 => integer(0, u32::MAX.into()),
-            ValueType::S64 if self.side == Side::GivenToCore => wide(-EXACT_MAX, "^-?[0-9]{1,20}$"),
+            ValueType::S64 if self.position == Position::CoreParameter => wide(-EXACT_MAX, "^-?[0-9]{1,20}$"),
             ValueType::S64 => wide(-EXACT_MAX, "^-?[0-9]{1,19}$"),
             ValueType::U64 => wide(0, "^[0-9]{1,20}$"),
             ValueType::F32 | ValueType::F64 => {
@@ -153,20 +161,20 @@ impl Schemas {
 
     fn bytes(&self) -> Json {
         let text = json!({ "type": "string", "contentEncoding": "base64", "pattern": BASE64 });
-        match self.side {
-            Side::Returned => text,
-            Side::Given | Side::GivenToCore => {
+        match self.position {
+            Position::Result => text,
+            Position::Parameter | Position::CoreParameter => {
                 let numbers = json!({ "type": "array", "items": integer(0, u8::MAX.into()) });
                 json!({ "anyOf": [text, numbers] })
             }
         }
     }
 
-    /// Options may be left out of what is given; what is returned has them as null.
+    /// An option may be left out of a parameter; a result has it as null.
     fn record(&mut self, fields: &[Field]) -> Json {
         let required: Vec<&str> = fields
             .iter()
-            .filter(|field| self.side == Side::Returned || !field.ty.admits_null())
+            .filter(|field| self.position == Position::Result || !field.ty.admits_null())
             .map(|field| field.name.as_str())
             .collect();
         let properties: Map<_, _> =
@@ -204,7 +212,7 @@ fn integer(min: i64, max: i64) -> Json {
     json!({ "type": "integer", "minimum": min, "maximum": max })
 }
 
-/// 64 bits: a number where that is exact, else decimal text.
+/// A 64-bit integer: a number if that is exact, else decimal text.
 fn wide(min: i64, pattern: &str) -> Json {
     json!({ "anyOf": [integer(min, EXACT_MAX), { "type": "string", "pattern": pattern }] })
 }

@@ -1,4 +1,4 @@
-//! What the HTTP listener says, as JSON.
+//! An execution as JSON: what the HTTP status endpoint and callbacks send.
 
 use crate::reply::{metrics, timestamp};
 use base64::Engine as _;
@@ -6,28 +6,28 @@ use base64::engine::general_purpose::STANDARD;
 use pilum_execution::{Attempt, Execution, Mode};
 use pilum_types::{Output, Value};
 use serde::Serialize;
-use serde_json::{Map, Number, json};
+use serde_json::{Map, Number};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
-use tonic::Code;
 
-/// The largest whole number that every JSON reader keeps exact.
+/// The largest whole number up to which every JSON reader is exact.
 const EXACT_MAX: u64 = 1 << 53;
 
-/// An execution as it stands.
+/// An execution as JSON.
+// More than 12 fields because it is one flat JSON object, and its form is fixed.
 #[derive(Debug, Serialize)]
-pub(super) struct ExecutionView {
+pub(super) struct ExecutionJson {
     execution_id: String,
     task_id: String,
     function_name: String,
     mode: &'static str,
     status: &'static str,
-    /// What the function returned; null until then.
+    /// What the function returned; null until it has returned.
     result: serde_json::Value,
-    /// What `result` is: `json` of a typed function; of a command `text`, or
-    /// `base64` where its output is no UTF-8.
+    /// The form of `result`: `json` for a typed function; for a command `text`, or
+    /// `base64` where its output is not UTF-8.
     result_encoding: Option<&'static str>,
-    /// Whether there is a result that is not shown here for its length.
+    /// Whether a result exists that is left out because it is too long.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     result_omitted: bool,
     error_code: Option<&'static str>,
@@ -39,15 +39,15 @@ pub(super) struct ExecutionView {
     execution_time_ms: u64,
     memory_used_bytes: u64,
     metrics: BTreeMap<String, String>,
-    attempts: Vec<AttemptView>,
+    attempts: Vec<AttemptJson>,
     priority: &'static str,
-    /// While it waits its turn: about the how manieth it is, from 1.
+    /// While it waits in the queue: about where, 1 is next.
     queue_position: Option<usize>,
     dead_letter: bool,
 }
 
 #[derive(Debug, Serialize)]
-struct AttemptView {
+struct AttemptJson {
     number: u32,
     started_at: String,
     took_ms: Option<u64>,
@@ -56,14 +56,36 @@ struct AttemptView {
     instance_id: Option<String>,
 }
 
-/// An execution.
-pub(super) fn execution(execution: &Execution) -> ExecutionView {
+impl ExecutionJson {
+    /// The same without its result; `result_omitted` says that there was one.
+    fn without_result(self) -> Self {
+        let result_omitted = !self.result.is_null();
+        Self { result: serde_json::Value::Null, result_encoding: None, result_omitted, ..self }
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let written = serde_json::to_vec(self);
+        assert!(written.is_ok(), "strings, numbers and lists of them can always be written as JSON");
+        written.unwrap_or_default()
+    }
+}
+
+/// An execution as the status endpoint shows it, in UTF-8. The result is left out if
+/// the whole would be longer than `max_bytes`.
+pub fn status_json(execution: &Execution, max_bytes: usize) -> Vec<u8> {
+    let json = execution_json(execution);
+    let whole = json.to_bytes();
+    if whole.len() <= max_bytes { whole } else { json.without_result().to_bytes() }
+}
+
+/// An execution as JSON.
+pub(super) fn execution_json(execution: &Execution) -> ExecutionJson {
     let outcome = execution.outcome.as_ref();
     let output = outcome.and_then(|outcome| outcome.result.as_ref().ok());
     let (result, result_encoding) = output.map_or((serde_json::Value::Null, None), result);
     let usage = outcome.map(|outcome| outcome.usage).unwrap_or_default();
     let failure = execution.failure();
-    ExecutionView {
+    ExecutionJson {
         execution_id: execution.id.to_string(),
         task_id: execution.task_id.to_string(),
         function_name: execution.function.to_string(),
@@ -93,45 +115,9 @@ pub(super) fn execution(execution: &Execution) -> ExecutionView {
     }
 }
 
-impl ExecutionView {
-    /// The same without its result, and said to be.
-    pub(super) fn without_result(self) -> Self {
-        let result_omitted = !self.result.is_null();
-        Self { result: serde_json::Value::Null, result_encoding: None, result_omitted, ..self }
-    }
-}
-
-/// An error body.
-pub(super) fn error(code: &str, message: &str) -> serde_json::Value {
-    json!({ "error": { "code": code, "message": message } })
-}
-
-/// A gRPC code's name as error bodies write it.
-pub(super) fn code_name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
-}
-
-fn attempt(attempt: &Attempt) -> AttemptView {
+fn attempt(attempt: &Attempt) -> AttemptJson {
     let failure = attempt.failure.as_ref();
-    AttemptView {
+    AttemptJson {
         number: attempt.number,
         started_at: rfc3339(attempt.started_at),
         took_ms: attempt.took.map(millis),
@@ -151,8 +137,8 @@ fn result(output: &Output) -> (serde_json::Value, Option<&'static str>) {
     }
 }
 
-/// A value with the same rule for large integers and special floats as on the
-/// gRPC side: decimal text, and `NaN`, `Infinity`, `-Infinity`.
+/// A value. As in gRPC messages, a large integer is decimal text, and a float that is
+/// not finite is `NaN`, `Infinity` or `-Infinity`.
 fn value(typed: &Value) -> serde_json::Value {
     match typed {
         Value::Null => serde_json::Value::Null,

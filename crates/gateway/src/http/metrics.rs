@@ -1,6 +1,6 @@
-//! The counters as Prometheus (OpenMetrics) text.
+//! The host's counters as Prometheus (OpenMetrics) text.
 
-use crate::process::Usage;
+use crate::process::ProcessUsage;
 use pilum_execution::{Stats, StoreStats};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, text};
@@ -13,23 +13,24 @@ use std::fmt;
 /// The media type of [`encode`]'s text.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The counters at one moment as text. They are kept by the execution layer, so
-/// a registry is made for each scrape and holds only that moment.
-pub(crate) fn encode(stats: Stats, usage: Usage) -> Result<String, fmt::Error> {
+/// The counters at one moment.
+#[derive(Debug)]
+struct Snapshot {
+    stats: Stats,
+    usage: ProcessUsage,
+}
+
+/// The counters at one moment as text. The execution layer keeps the counters, so a new
+/// registry is made for each scrape and holds only that moment.
+pub(crate) fn encode(stats: Stats, usage: ProcessUsage) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Moment { stats, usage }));
+    registry.register_collector(Box::new(Snapshot { stats, usage }));
     let mut text = String::new();
     text::encode(&mut text, &registry)?;
     Ok(text)
 }
 
-#[derive(Debug)]
-struct Moment {
-    stats: Stats,
-    usage: Usage,
-}
-
-impl Collector for Moment {
+impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let stats = &self.stats;
         executions(stats, &mut encoder)?;
@@ -72,23 +73,23 @@ fn executions(stats: &Stats, encoder: &mut DescriptorEncoder<'_>) -> Result<(), 
     Ok(())
 }
 
-fn store(depth: &StoreStats, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+fn store(stats: &StoreStats, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
     let of_size = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
     let help = "Executions that failed for good and wait to be redriven or discarded";
-    gauge(encoder, "pilum_dead_letters", help, of_size(depth.dead_letters))?;
+    gauge(encoder, "pilum_dead_letters", help, of_size(stats.dead_letters))?;
     let help = "Callbacks that are not delivered yet";
-    gauge(encoder, "pilum_callbacks_pending", help, of_size(depth.callbacks))?;
+    gauge(encoder, "pilum_callbacks_pending", help, of_size(stats.callbacks))?;
     let bytes = Some(&Unit::Bytes);
     for (name, help, now) in [
-        ("pilum_store", "What is kept of asynchronous executions", depth.bytes),
-        ("pilum_store_max", "The most that is kept before no more is accepted", depth.max_bytes),
+        ("pilum_store", "What is kept of asynchronous executions", stats.bytes),
+        ("pilum_store_max", "The most that is kept before no more is accepted", stats.max_bytes),
     ] {
         let gauge = ConstGauge::new(i64::try_from(now).unwrap_or(i64::MAX));
         gauge.encode(encoder.encode_descriptor(name, help, bytes, MetricType::Gauge)?)?;
     }
     for (name, help, count) in [
-        ("pilum_store_commits", "Groups of changes written to the disk", depth.commits),
-        ("pilum_store_changes", "Changes in them", depth.changes),
+        ("pilum_store_commits", "Groups of changes written to the disk", stats.commits),
+        ("pilum_store_changes", "Changes in them", stats.changes),
     ] {
         let counter = ConstCounter::new(count);
         counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
@@ -97,7 +98,7 @@ fn store(depth: &StoreStats, encoder: &mut DescriptorEncoder<'_>) -> Result<(), 
 }
 
 fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, now: u64) -> Result<(), fmt::Error> {
-    // The format's integers are signed; a count beyond that saturates.
+    // The integers of the format are signed; a larger count saturates.
     let gauge = ConstGauge::new(i64::try_from(now).unwrap_or(i64::MAX));
     gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
 }
@@ -131,7 +132,7 @@ mod tests {
             refused: 8,
             guest_time: Duration::from_millis(1_250),
         };
-        let usage = Usage { resident_bytes: 4096, ..Usage::default() };
+        let usage = ProcessUsage { resident_bytes: 4096, ..ProcessUsage::default() };
         insta::assert_snapshot!(encode(stats, usage).expect("text"));
     }
 }
