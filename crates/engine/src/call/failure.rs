@@ -1,41 +1,44 @@
-//! Reads how a guest ended.
+//! What the end of a guest means: the failure of its call, if it is one.
 
-use crate::guest::Guest;
+use crate::error::DeadlinePassed;
+use crate::guest::state::Guest;
 use pilum_types::{CallLimits, Failure, FailureCode};
 use std::fmt::Write as _;
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
-/// What wasmtime says, in a private type, when more is lifted out of a guest than
-/// the hostcall fuel allows.
+/// The text of wasmtime's error, whose type is private, when more is lifted out of a
+/// guest than the hostcall fuel allows.
 const HOSTCALL_FUEL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
 
-/// Longest function name in a backtrace, in bytes. A hostile one demangles to a
-/// million.
+/// Longest function name in a backtrace, in bytes. A hostile name demangles to a million
+/// bytes.
 const NAME_MAX_BYTES: usize = 256;
-/// Longest message of a failure, in bytes: an error's text is read by people,
-/// and kept as long as its execution.
+/// Longest message of a failure, in bytes. People read it, and it is kept as long as its
+/// execution.
 const MESSAGE_MAX_BYTES: usize = 64 << 10;
 
-/// What the epoch callback stops a guest with.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the deadline has passed")]
-pub(crate) struct DeadlinePassed;
+/// A text that stops its writer once it has `max_bytes` bytes.
+struct Clipped {
+    text: String,
+    max_bytes: usize,
+}
 
-/// The failure of a call that ran out of time.
+/// The failure of a call that did not end in time.
 pub(crate) fn deadline(limits: &CallLimits) -> Failure {
     let message = format!("the call did not end within its timeout of {} ms", limits.timeout.as_millis());
     Failure::new(FailureCode::DeadlineExceeded, message)
 }
 
-/// The failure of a call whose result is over its bound.
+/// The failure of a call whose result is too large.
 pub(crate) fn result_too_large(limits: &CallLimits) -> Failure {
     let message = format!("the result has more than {} bytes, which is its bound", limits.result_max_bytes);
     Failure::new(FailureCode::ResultTooLarge, message)
 }
 
-/// The failure that `error` means. An exit with code 0 is none: the guest ended well.
-pub(crate) fn read(error: &wasmtime::Error, guest: &Guest, limits: &CallLimits) -> Option<Failure> {
+/// The failure that `error` means. `None` if the guest ended with exit code 0, which is
+/// no failure.
+pub(crate) fn of(error: &wasmtime::Error, guest: &Guest, limits: &CallLimits) -> Option<Failure> {
     if error.is::<DeadlinePassed>() {
         return Some(deadline(limits));
     }
@@ -53,14 +56,14 @@ pub(crate) fn read(error: &wasmtime::Error, guest: &Guest, limits: &CallLimits) 
     } else if error.is::<PoolConcurrencyLimitError>() || error.is::<std::io::Error>() {
         Failure::new(FailureCode::HostError, format!("{error:#}"))
     } else {
-        // A rule of WASI or of the component model that the guest broke: a
-        // pointer out of bounds, a result that is not of its type, a handle
-        // it does not have. That is a trap, though wasmtime has no code for it.
+        // The guest broke a rule of WASI or of the component model: it used a pointer out
+        // of bounds, a result of another type, or a handle that it does not have. That is
+        // a trap, although wasmtime has no code for it.
         let message = format!("{}{}", error.root_cause(), backtrace(error));
         Failure::new(FailureCode::TrapOther, message)
     };
-    // A guest that was refused memory and then gave up, gave up because of it,
-    // whichever way its language's runtime ends: abort, panic or exit code.
+    // A guest that was refused memory and then gave up did so because of the refusal. Its
+    // language decides how it gives up: by an abort, a panic or an exit code.
     let gave_up = matches!(
         failure.code,
         FailureCode::TrapUnreachable
@@ -78,8 +81,17 @@ pub(crate) fn read(error: &wasmtime::Error, guest: &Guest, limits: &CallLimits) 
     Some(failure)
 }
 
-/// Whether a result was too much to lift. The same of what a guest hands to a
-/// host call comes with the guest's frames, and is a trap.
+/// `text`, cut where it is longer than a message may be.
+pub(crate) fn cut(mut text: String) -> String {
+    if text.len() > MESSAGE_MAX_BYTES {
+        text.truncate(text.floor_char_boundary(MESSAGE_MAX_BYTES));
+        text.push_str("… (cut)");
+    }
+    text
+}
+
+/// Whether a result was too large to lift. The same error in a host call comes with a
+/// backtrace of the guest; that is a trap.
 fn is_result_too_large(error: &wasmtime::Error) -> bool {
     error.downcast_ref::<WasmBacktrace>().is_none()
         && error.root_cause().to_string().contains(HOSTCALL_FUEL_EXHAUSTED)
@@ -99,7 +111,7 @@ fn code_of(trap: Trap) -> FailureCode {
     }
 }
 
-/// The wasm frames, innermost first, one a line.
+/// The guest's frames, one in each line, the innermost first.
 fn backtrace(error: &wasmtime::Error) -> String {
     let mut text = String::new();
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return text };
@@ -110,10 +122,12 @@ fn backtrace(error: &wasmtime::Error) -> String {
     text
 }
 
-/// The name as its author wrote it, if that was Rust; `{:#}` leaves out the
-/// hash. Names come from the artifact: they are cut, and cannot forge lines.
+/// The name as its author wrote it, if it is a name of Rust. Names come from the
+/// artifact, so they are cut, and control characters are escaped so that a name cannot
+/// forge a line.
 fn demangled(name: &str) -> String {
     let mut text = Clipped { text: String::new(), max_bytes: NAME_MAX_BYTES };
+    // `{:#}` leaves out the hash at the end of a name.
     let whole = write!(text, "{:#}", rustc_demangle::demangle(name)).is_ok();
     let shown = text.text.chars().flat_map(|c| {
         let escaped = c.is_control().then(|| c.escape_default());
@@ -121,21 +135,6 @@ fn demangled(name: &str) -> String {
     });
     let end = if whole { "" } else { "…" };
     shown.chain(end.chars()).collect()
-}
-
-/// `text`, cut where it is longer than a message may be.
-pub(crate) fn cut(mut text: String) -> String {
-    if text.len() > MESSAGE_MAX_BYTES {
-        text.truncate(text.floor_char_boundary(MESSAGE_MAX_BYTES));
-        text.push_str("… (cut)");
-    }
-    text
-}
-
-/// Text that takes so many bytes and then no more, so that what writes it stops.
-struct Clipped {
-    text: String,
-    max_bytes: usize,
 }
 
 impl std::fmt::Write for Clipped {

@@ -1,19 +1,16 @@
-//! Calls of http handlers: a request in, a response out, whichever way the
-//! caller wants it.
+//! Calls an http handler with a request and delivers the response in the way that the
+//! caller chose.
 
-use crate::call::{CallError, Ended};
-use crate::failure;
-use crate::guest::Guest;
-use bytes::Bytes;
-use http_body::{Body, Frame};
+use crate::call::failure;
+use crate::call::response_body::{AbortOnDrop, ResponseBody, SharedWithCall};
+use crate::error::CallError;
+use crate::guest::state::Guest;
 use http_body_util::{BodyExt as _, LengthLimitError};
 use pilum_call::{HttpBodyError, HttpRequest, OutputMode};
 use pilum_types::{CallLimits, Failure, FailureCode, Output};
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::pin::pin;
 use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 use wasmtime::Store;
 use wasmtime::component::{Func, Resource};
@@ -23,94 +20,100 @@ use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 
-/// How long an instance that is to serve another call waits for the body of this
-/// one to leave, before it is taken for one that leaks its response.
+/// How long an instance that is to serve another call waits until the body of its
+/// response is gone. After that time the guest is assumed to leak its responses, and
+/// the instance is not reused.
 const BODY_GRACE: Duration = Duration::from_secs(1);
+/// A response with this status or a higher one is a failure of the function.
+const SERVER_ERROR_STATUS: u16 = 500;
 
 /// What the handler gave to its response-outparam.
-type Answer = Result<http::Response<HyperOutgoingBody>, ErrorCode>;
+type HandlerResponse = Result<http::Response<HyperOutgoingBody>, ErrorCode>;
 
-/// Calls the handler and delivers what it answers. `keep` says that the instance
-/// is to serve other calls; the answer, whether it still may.
+/// Calls the handler and delivers its response. `keep` says that the instance is to
+/// serve other calls; the returned flag says whether it still may.
 pub(crate) async fn call(
     store: &mut Store<Guest>,
     func: Func,
     request: HttpRequest,
-    delivery: &OutputMode,
+    mode: &OutputMode,
     limits: &CallLimits,
     keep: bool,
 ) -> Result<(Output, bool), CallError> {
-    let (answered, answer) = oneshot::channel::<Answer>();
-    let (request, response) = {
+    let (respond, response) = oneshot::channel::<HandlerResponse>();
+    let arguments = {
         let mut http = store.data_mut().http();
         let request = request.map(|body| body.map_err(incoming_error));
-        (http.new_incoming_request(Scheme::Http, request)?, http.new_response_outparam(answered)?)
+        (http.new_incoming_request(Scheme::Http, request)?, http.new_response_outparam(respond)?)
     };
     let func = func.typed::<(Resource<HostIncomingRequest>, Resource<HostResponseOutparam>), ()>(&*store)?;
-    let breaking = Breaking::default();
-    let (leaving, left) = oneshot::channel();
-    let leaving = Leaving { broken: Arc::clone(&breaking.broken), _left: leaving };
-    let mut delivered = pin!(deliver(answer, delivery, limits, leaving));
-    let mut early = None;
+    let abort = AbortOnDrop::default();
+    let (shared, body_gone) = abort.share();
+    let mut delivery = pin!(deliver(response, mode, limits, shared));
+    let mut delivered = None;
     {
-        let mut guest = pin!(func.call_async(&mut *store, (request, response)));
-        // Both at once: the guest waits for its reader, the reader for the guest.
+        let mut guest = pin!(func.call_async(&mut *store, arguments));
+        // Both run at once, because the guest waits for its reader and the reader waits
+        // for the guest.
         tokio::select! {
             biased;
             called = &mut guest => called?,
-            ended = &mut delivered => {
+            ended = &mut delivery => {
                 if let Err(CallError::Failed(failure)) = &ended
                     && failure.code == FailureCode::ResultTooLarge
                 {
                     return ended.map(|output| (output, false));
                 }
-                early = Some(ended);
+                delivered = Some(ended);
                 guest.await?;
             }
         }
     }
-    breaking.disarm();
-    let mut ended = early;
+    abort.disarm();
     if keep {
-        let all = async {
-            if ended.is_none() {
-                ended = Some(delivered.as_mut().await);
+        let finish = async {
+            if delivered.is_none() {
+                delivered = Some(delivery.as_mut().await);
             }
-            // An error is how it is told that nobody holds the body any more.
-            let _ = left.await;
+            // The receiver always ends with an error, when the body's sender is dropped.
+            let _ = body_gone.await;
         };
-        // Held no longer than it takes to see that the guest leaks its response.
-        let left = tokio::time::timeout(BODY_GRACE, all).await.is_ok();
-        if let Some(ended) = ended.take_if(|_| left) {
-            return ended.map(|output| (output, true));
+        let is_gone = tokio::time::timeout(BODY_GRACE, finish).await.is_ok();
+        if let Some(delivered) = delivered.take_if(|_| is_gone) {
+            return delivered.map(|output| (output, true));
         }
     }
-    // It has returned, so what it still holds can only keep its reader waiting.
+    // The guest has returned. A handle that it still holds would only keep the reader of
+    // its response waiting.
     store.data_mut().drop_handles();
-    let output = match ended {
-        Some(ended) => ended?,
-        None => delivered.await?,
+    let output = match delivered {
+        Some(delivered) => delivered?,
+        None => delivery.await?,
     };
     Ok((output, false))
 }
 
-/// Hands on what the handler answers.
+/// Delivers the handler's response.
 async fn deliver(
-    answer: oneshot::Receiver<Answer>,
-    delivery: &OutputMode,
+    response: oneshot::Receiver<HandlerResponse>,
+    mode: &OutputMode,
     limits: &CallLimits,
-    leaving: Leaving,
-) -> Ended {
+    shared: SharedWithCall,
+) -> Result<Output, CallError> {
     let failed = |message: String| CallError::Failed(Failure::new(FailureCode::GuestError, message));
-    let response = match answer.await {
+    let response = match response.await {
         Ok(Ok(response)) => response,
         Ok(Err(code)) => return Err(failed(format!("the handler answered with an error: {code:?}"))),
         Err(_dropped) => return Err(failed("the handler ended without a response".to_owned())),
     };
     let status = response.status().as_u16();
-    if let OutputMode::HttpResponse(sender) = delivery {
-        // It has room for one, and one is sent; a caller that is gone stops the call.
-        let _ = sender.try_send(response.map(|body| Leave { body, leaving, over: false }.boxed_unsync()));
+    if let OutputMode::HttpResponse(sender) = mode {
+        let sent = sender.try_send(response.map(|body| ResponseBody::new(body, shared).boxed_unsync()));
+        // If the caller has gone, its call is dropped soon.
+        debug_assert!(
+            !matches!(sent, Err(TrySendError::Full(_))),
+            "the channel has room for the one response"
+        );
         return Ok(Output::Response { status, body: Vec::new() });
     }
     let mut kept = Vec::new();
@@ -118,89 +121,23 @@ async fn deliver(
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| failed(format!("the handler broke its body off: {error}")))?;
         let Ok(bytes) = frame.into_data() else { continue };
-        match delivery {
-            // A reader that is gone needs no more of it.
-            OutputMode::Stream(sender) if status < 500 => drop(sender.send(bytes).await),
+        match mode {
+            // If the reader has gone, the rest of the body is not needed.
+            OutputMode::Stream(sender) if status < SERVER_ERROR_STATUS => drop(sender.send(bytes).await),
             _ if (kept.len() + bytes.len()) as u64 > limits.result_max_bytes => {
                 return Err(CallError::Failed(failure::result_too_large(limits)));
             }
             _ => kept.extend_from_slice(&bytes),
         }
     }
-    if status >= 500 {
+    if status >= SERVER_ERROR_STATUS {
         let text = String::from_utf8_lossy(&kept);
         return Err(failed(failure::cut(format!("the handler answered {status}: {text}"))));
     }
     Ok(Output::Response { status, body: kept })
 }
 
-/// Tells the body of a response that its guest came to a bad end, which by itself
-/// would look to it like a good one. Does so when it is dropped, unless disarmed:
-/// a call that runs out of time or is cancelled is dropped.
-#[derive(Default)]
-struct Breaking {
-    broken: Arc<AtomicBool>,
-    disarmed: AtomicBool,
-}
-
-impl Breaking {
-    fn disarm(&self) {
-        self.disarmed.store(true, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Breaking {
-    fn drop(&mut self) {
-        if !self.disarmed.load(Ordering::Relaxed) {
-            self.broken.store(true, Ordering::Release);
-        }
-    }
-}
-
-/// What a body that leaves shares with the call it comes from.
-struct Leaving {
-    broken: Arc<AtomicBool>,
-    /// Its end is told by being dropped.
-    _left: oneshot::Sender<()>,
-}
-
-/// A response's body on its way out.
-struct Leave {
-    body: HyperOutgoingBody,
-    leaving: Leaving,
-    over: bool,
-}
-
-impl Body for Leave {
-    type Data = Bytes;
-    type Error = HttpBodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, HttpBodyError>>> {
-        if self.over {
-            return Poll::Ready(None);
-        }
-        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
-        self.over = !matches!(frame, Some(Ok(_)));
-        Poll::Ready(match frame {
-            Some(frame) => Some(frame.map_err(HttpBodyError::from)),
-            None if self.leaving.broken.load(Ordering::Acquire) => Some(Err("the function failed".into())),
-            None => None,
-        })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.over || self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// What the guest is told when its request's body ends early.
+/// What the guest is told when the body of its request ends early.
 #[expect(clippy::needless_pass_by_value, reason = "a function for map_err")]
 fn incoming_error(error: HttpBodyError) -> HttpError {
     if error.is::<LengthLimitError>() {

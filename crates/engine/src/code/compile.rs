@@ -1,7 +1,8 @@
-//! Wasm into native code, in a child process under a memory and a time limit:
-//! what a compiler can be made to do by hostile bytes ends with the child.
+//! Compiles WebAssembly to native code in a child process under a memory and a time
+//! limit, so that hostile bytes can harm the child and nothing else.
 
-use crate::{EngineError, config};
+use crate::config;
+use crate::error::EngineError;
 use pilum_artifact::VerifiedArtifact;
 use rustix::process::{Resource, Rlimit, nice, setrlimit};
 use std::ffi::OsString;
@@ -15,58 +16,84 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
-/// Processor time a child may take. Not that of the clock, because on a busy machine
-/// a niced child waits most of the time.
+/// Processor time that a child may take. Wall-clock time would be the wrong measure,
+/// because on a busy machine a child with a low priority waits most of the time.
 const COMPILE_CPU_MAX: Duration = Duration::from_secs(10);
-/// The same for a large artifact, which gets all cores. The largest component we know,
-/// 18 MB of Python, takes a third of it.
+/// Processor time for a large artifact, which compiles on all cores. The largest
+/// component we know, 18 MB of Python, takes a third of it.
 const LARGE_COMPILE_CPU_MAX: Duration = Duration::from_secs(20);
-/// How long a child may take by the clock, whatever it waits for.
+/// Wall-clock time that a child may take.
 const COMPILE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Memory a child may write to, in bytes.
+/// Memory that a child may write to, in bytes.
 const COMPILE_MEMORY_MAX_BYTES: u64 = 1 << 30;
-/// How much a child yields to calls that run (19 is the most).
+/// How much a child yields to running calls; 19 is the most.
 const COMPILE_NICENESS: i32 = 10;
-/// Native code a child may answer with, in bytes.
+/// Native code that a child may answer with, in bytes.
 const NATIVE_MAX_BYTES: u64 = 512 << 20;
-/// Text of an error a child may answer with, in bytes.
+/// Text of an error that a child may answer with, in bytes.
 const MESSAGE_MAX_BYTES: usize = 4 << 10;
 
-/// Tells wasmtime's compiler how many threads to use.
+/// The variable that tells wasmtime's compiler how many threads to use.
 const THREADS_VARIABLE: &str = "RAYON_NUM_THREADS";
-/// The first byte of a child's answer: native code follows.
+/// The first byte of a child's answer if native code follows.
 const ANSWER_CODE: u8 = 0;
-/// The first byte of a child's answer: the reason why there is none follows.
+/// The first byte of a child's answer if the reason follows why there is no code.
 const ANSWER_INVALID: u8 = 1;
+
+/// An artifact with more bytes compiles on all cores even while calls run, because on
+/// one thread it might not be done in time.
+const ONE_THREAD_MAX_BYTES: usize = 4 << 20;
+/// Cores that a child takes at most while calls run.
+const CORES_BESIDE_CALLS_MAX: u32 = 2;
 
 const CORE_HEADER: &[u8] = b"\0asm\x01\0\0\0";
 const COMPONENT_HEADER: &[u8] = b"\0asm\x0d\0\x01\0";
 
-/// Where compiling is done.
+/// Where artifacts are compiled.
 #[derive(Debug, Clone)]
 pub enum Compiler {
     /// In a child that runs `program` with `arguments`, which must lead to
     /// [`run_compile_child`]. The flag `--metered` is added where it applies.
     Child {
-        /// The program, usually this process's own.
+        /// The program; usually the one that this process runs.
         program: PathBuf,
-        /// What makes it a compiler.
+        /// The arguments that make the program a compiler.
         arguments: Vec<OsString>,
-        /// Its environment; nothing is inherited.
+        /// The child's environment. The child inherits nothing.
         environment: Vec<(OsString, OsString)>,
     },
     /// In this process, without limits: for tests and trusted bytes.
     InProcess,
 }
 
-/// What bytes claim to be.
+/// What an artifact's header says that it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layer {
     Core,
     Component,
 }
 
+/// Compiles artifacts, as many at once as there are cores for.
+#[derive(Debug)]
+pub(crate) struct CompileQueue {
+    compiler: Compiler,
+    metered: bool,
+    /// One permit for each core. Never closed. The first call of new code waits here.
+    cores: Semaphore,
+    cores_max: u32,
+}
+
+/// The part of the machine that a child may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Share {
+    /// Cores that no other child may take meanwhile.
+    cores: u32,
+    /// Threads of the compiler.
+    threads: u32,
+}
+
 impl Layer {
+    /// What the bytes begin as.
     pub(crate) fn of(bytes: &[u8]) -> Result<Self, EngineError> {
         if bytes.starts_with(CORE_HEADER) {
             Ok(Self::Core)
@@ -80,36 +107,13 @@ impl Layer {
     }
 }
 
-/// Compiles, at most so many at once.
-#[derive(Debug)]
-pub(crate) struct CompileQueue {
-    compiler: Compiler,
-    metered: bool,
-    /// One permit a core. Never closed; a waiter is a first call of new code.
-    cores: Semaphore,
-    cores_max: u32,
-}
-
-/// Larger artifacts compile on all cores whatever else runs: one alone might not
-/// be done in time.
-const ONE_THREAD_MAX_BYTES: usize = 4 << 20;
-
-/// What a child may take of the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Share {
-    /// Cores that no other child may have meanwhile.
-    cores: u32,
-    /// Threads that compile.
-    threads: u32,
-}
-
 impl Share {
-    /// Of a machine with so many cores. While functions run, half of the cores
-    /// are theirs: a thread that is nicer than another still keeps its core for
-    /// the rest of a slice of some 3 ms, which a call of microseconds would feel.
+    /// The share of a machine with so many cores. While calls run, half of the cores
+    /// are left to them: a thread of low priority still keeps its core for the rest of
+    /// a time slice of some 3 ms, which a call of microseconds would notice.
     fn of(cores: u32, calls_run: bool, wasm_bytes: usize) -> Self {
         if calls_run && wasm_bytes <= ONE_THREAD_MAX_BYTES {
-            Self { cores: cores.min(2), threads: 1 }
+            Self { cores: cores.min(CORES_BESIDE_CALLS_MAX), threads: 1 }
         } else {
             Self { cores, threads: cores }
         }
@@ -123,8 +127,8 @@ impl CompileQueue {
         Self { compiler, metered, cores: Semaphore::new(cores), cores_max }
     }
 
-    /// The native code of `artifact` for `engine`; `calls_run` says whether others
-    /// want the cores too.
+    /// The native code of `artifact` for `engine`. `calls_run` says whether calls need
+    /// the cores too.
     pub(crate) async fn compile(
         &self,
         engine: &Engine,
@@ -132,9 +136,10 @@ impl CompileQueue {
         artifact: &VerifiedArtifact,
         calls_run: bool,
     ) -> Result<Vec<u8>, EngineError> {
-        let closed = |_| EngineError::Internal("the compile queue is closed".to_owned());
         let share = Share::of(self.cores_max, calls_run, artifact.bytes().len());
-        let _cores = self.cores.acquire_many(share.cores).await.map_err(closed)?;
+        let Ok(_cores) = self.cores.acquire_many(share.cores).await else {
+            unreachable!("the semaphore of cores is never closed");
+        };
         match &self.compiler {
             Compiler::InProcess => {
                 let (engine, artifact) = (engine.clone(), artifact.clone());
@@ -162,14 +167,23 @@ impl CompileQueue {
     }
 }
 
+/// The whole work of a compiling child: it sets its own limits, reads WebAssembly from
+/// standard input and writes the answer to standard output.
+pub fn run_compile_child(metered: bool) -> ExitCode {
+    match compile_child(metered) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
 /// Runs one child. Dropping the future kills it.
 async fn run_child(mut command: Command, wasm: &[u8]) -> Result<Vec<u8>, EngineError> {
     let failed = |what: &str, error: std::io::Error| {
         EngineError::Internal(format!("the compiling child: {what}: {error}"))
     };
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-    // Starting a process blocks until its program is loaded: some milliseconds
-    // that other calls of this thread would wait.
+    // Starting a process blocks until its program is loaded. That takes some
+    // milliseconds, in which other calls on this thread would wait.
     let started = tokio::task::spawn_blocking(move || command.spawn());
     let started = started.await.map_err(|error| failed("starting", error.into()))?;
     let mut child = started.map_err(|error| failed("starting", error))?;
@@ -177,7 +191,7 @@ async fn run_child(mut command: Command, wasm: &[u8]) -> Result<Vec<u8>, EngineE
         return Err(EngineError::Internal("the compiling child has no pipes".to_owned()));
     };
     let write = async {
-        // A child that refuses early closes the pipe; its answer says why.
+        // A child that refuses the bytes early closes the pipe. Its answer says why.
         let _ = stdin.write_all(wasm).await;
         drop(stdin);
     };
@@ -202,7 +216,7 @@ async fn run_child(mut command: Command, wasm: &[u8]) -> Result<Vec<u8>, EngineE
     }
 }
 
-/// Why a child ended without an answer, as far as its end tells.
+/// Why a child ended without an answer, as far as its exit status tells.
 fn died(status: ExitStatus) -> EngineError {
     const ABORTED: i32 = 6;
     const FAULTED: i32 = 11;
@@ -210,13 +224,14 @@ fn died(status: ExitStatus) -> EngineError {
     const PANICKED: i32 = 101;
     let mib = COMPILE_MEMORY_MAX_BYTES >> 20;
     match (status.signal(), status.code()) {
-        // A failed allocation aborts, a spent stack faults.
+        // A failed allocation aborts, and an exhausted stack faults.
         (Some(ABORTED | FAULTED), _) => {
             EngineError::CompileLimit(format!("it needs more than {mib} MiB of memory ({status})"))
         }
         (Some(CPU_TIME_SPENT), _) => EngineError::CompileLimit("it takes too much processor time".to_owned()),
         (_, Some(PANICKED)) => EngineError::Invalid("the compiler gave up on it".to_owned()),
-        // Somebody else killed it, or it could not take its limits: not the artifact's fault.
+        // Another process killed the child, or the child could not set its limits. Neither
+        // is the artifact's fault.
         _ => EngineError::Internal(format!("the compiling child ended without an answer ({status})")),
     }
 }
@@ -229,29 +244,20 @@ fn precompile(engine: &Engine, layer: Layer, wasm: &[u8]) -> Result<Vec<u8>, Str
     compiled.map_err(|error| format!("{error:#}"))
 }
 
-/// Processor time for compiling so many bytes.
+/// Processor time for an artifact of so many bytes.
 fn cpu_max(bytes: usize) -> Duration {
     if bytes > ONE_THREAD_MAX_BYTES { LARGE_COMPILE_CPU_MAX } else { COMPILE_CPU_MAX }
-}
-
-/// What a compiling child does: takes its limits, reads wasm from standard
-/// input, writes the answer to standard output.
-pub fn run_compile_child(metered: bool) -> ExitCode {
-    match compile_child(metered) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
 }
 
 fn compile_child(metered: bool) -> std::io::Result<()> {
     let limit = Some(COMPILE_MEMORY_MAX_BYTES);
     setrlimit(Resource::Data, Rlimit { current: limit, maximum: limit })?;
-    // A child that may not be nice still compiles.
+    // If the priority cannot be lowered, the child compiles all the same.
     let _ = nice(COMPILE_NICENESS);
     let mut wasm = Vec::new();
     std::io::stdin().lock().read_to_end(&mut wasm)?;
     let seconds = cpu_max(wasm.len()).as_secs();
-    // The harder limit comes without a word of what it was.
+    // The soft limit sends a signal that `died` recognises; the hard one only kills.
     setrlimit(Resource::Cpu, Rlimit { current: Some(seconds), maximum: Some(seconds + 1) })?;
     let compiled = Layer::of(&wasm).map_err(|error| error.to_string()).and_then(|layer| {
         let engine = Engine::new(&config::codegen_config(metered)).map_err(|error| format!("{error:#}"))?;

@@ -1,64 +1,81 @@
-//! What compiled code can be called for: found once, when the code is loaded,
-//! so that a call looks up one name and nothing else.
+//! The functions of compiled code. They are found once, when the code is loaded, so
+//! that a call only has to find one name.
 
-use crate::{EngineError, wit};
+use crate::error::EngineError;
+use crate::values::wit;
+use pilum_call::HTTP_HANDLER_FUNCTION;
 use pilum_types::{Field, FunctionKind, FunctionSignature, ValueType};
 use std::collections::HashMap;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, Type};
 use wasmtime::{Engine, ExternType, Module, ModuleExport, ValType};
 
-/// The export a core command starts at.
+/// The export at which a core command starts.
 const CORE_COMMAND: &str = "_start";
-/// What a core library wants called once before anything else.
+/// The export that a core library wants called once, before any other.
 const CORE_INITIALIZE: &str = "_initialize";
 /// The interface of a component command, without its version.
 const COMPONENT_COMMAND: &str = "wasi:cli/run@";
+/// The function of a component command.
+const COMPONENT_COMMAND_FUNCTION: &str = "run";
 /// The interface of an http handler, without its version.
 const HANDLER: &str = "wasi:http/incoming-handler@";
 
-/// What the names and types of one artifact's functions may take, in bytes.
-/// Some hundred functions with rich types take tens of KiB.
+/// Bytes that the names and types of one artifact's functions may take. Some hundred
+/// functions with rich types take tens of KiB.
 const DESCRIPTION_MAX_BYTES: usize = 4 << 20;
 
-/// How a function is reached and what it takes.
+/// How a function is called.
 pub(crate) enum Plan {
+    /// A numeric export of a core module; `results` counts its results.
     Core { export: ModuleExport, parameters: Box<[ValType]>, results: usize },
+    /// A typed export of a component.
     Component { export: ComponentExportIndex, parameters: Box<[(String, Type)]>, result: Option<Type> },
+    /// The start of a core command.
     CoreCommand { export: ModuleExport },
+    /// The start of a component command.
     ComponentCommand { export: ComponentExportIndex },
+    /// An http handler.
     Handler { export: ComponentExportIndex },
 }
 
 /// Every function of one artifact.
 pub(crate) struct Exports {
-    /// Their signatures, in the artifact's order.
+    /// The signatures, in the artifact's order.
     pub(crate) signatures: Vec<FunctionSignature>,
     /// `_initialize`, where a core module has one.
     pub(crate) initialize: Option<ModuleExport>,
+    /// One plan for each signature, in the same order.
     plans: Vec<Plan>,
-    names: HashMap<String, Found>,
-    /// A command answers to every name: the name is its `argv[1]`.
-    command: bool,
-}
-
-enum Found {
-    One(usize),
-    Several(Vec<usize>),
+    /// Full and short names, with the functions that they fit.
+    names: HashMap<String, Named>,
+    /// Whether this is a command. Every name calls a command, and becomes `argv[1]`.
+    is_command: bool,
 }
 
 /// What a name leads to.
 pub(crate) enum Lookup<'a> {
+    /// One function: its index, its plan and its signature.
     One(usize, &'a Plan, &'a FunctionSignature),
+    /// Several functions, by their full names.
     Several(Vec<String>),
+    /// No function. The signatures of all functions follow.
     Nothing(Vec<String>),
 }
 
+/// The functions that a name fits, by their indexes.
+enum Named {
+    One(usize),
+    Several(Vec<usize>),
+}
+
 impl Exports {
+    /// The functions of a core module.
+    ///
     /// # Errors
     /// When the description would be larger than [`DESCRIPTION_MAX_BYTES`].
     pub(crate) fn of_module(module: &Module) -> Result<Self, EngineError> {
-        let mut exports = Self::none();
+        let mut exports = Self::empty();
         let mut left = DESCRIPTION_MAX_BYTES;
         let export = |name: &str| module.get_export_index(name);
         if let (Some(ExternType::Func(ty)), Some(export)) =
@@ -90,18 +107,19 @@ impl Exports {
             };
             exports.add(signature, Plan::Core { export, parameters, results: results.len() });
         }
-        exports.index();
+        exports.index_names();
         Ok(exports)
     }
 
+    /// The functions of a component.
+    ///
     /// # Errors
     /// When the description would be larger than [`DESCRIPTION_MAX_BYTES`].
     pub(crate) fn of_component(engine: &Engine, component: &Component) -> Result<Self, EngineError> {
-        let mut exports = Self::none();
+        let mut exports = Self::empty();
         let mut left = DESCRIPTION_MAX_BYTES;
-        let ty = component.component_type();
         let mut command = None;
-        for (name, item) in ty.exports(engine) {
+        for (name, item) in component.component_type().exports(engine) {
             match item.ty {
                 ComponentItem::ComponentFunc(func) => {
                     if let Some(export) = component.get_export_index(None, name) {
@@ -113,9 +131,9 @@ impl Exports {
                     for (inner, item) in instance.exports(engine) {
                         let ComponentItem::ComponentFunc(func) = item.ty else { continue };
                         let Some(export) = component.get_export_index(Some(&outer), inner) else { continue };
-                        if name.starts_with(COMPONENT_COMMAND) && inner == "run" {
-                            command = Some((format!("{name}#run"), export));
-                        } else if name.starts_with(HANDLER) && inner == "handle" {
+                        if name.starts_with(COMPONENT_COMMAND) && inner == COMPONENT_COMMAND_FUNCTION {
+                            command = Some((format!("{name}#{inner}"), export));
+                        } else if name.starts_with(HANDLER) && inner == HTTP_HANDLER_FUNCTION {
                             exports.add(handler_signature(name), Plan::Handler { export });
                         } else {
                             exports.add_typed(format!("{name}#{inner}"), export, &func, &mut left)?;
@@ -130,7 +148,7 @@ impl Exports {
             }
         }
         match command {
-            // A command that has typed exports too answers to their names and to `run` only.
+            // A command with typed exports is called by their names and by `run` only.
             Some((name, export)) if exports.plans.is_empty() => {
                 exports.add_command(&name, Plan::ComponentCommand { export });
             }
@@ -139,47 +157,52 @@ impl Exports {
             }
             None => {}
         }
-        exports.index();
+        exports.index_names();
         Ok(exports)
     }
 
     /// The function that `name` means.
-    pub(crate) fn look_up(&self, name: &str) -> Lookup<'_> {
-        let one = |i: usize| match (self.plans.get(i), self.signatures.get(i)) {
-            (Some(plan), Some(signature)) => Lookup::One(i, plan, signature),
-            _ => self.nothing(),
-        };
+    pub(crate) fn find(&self, name: &str) -> Lookup<'_> {
         match self.names.get(name) {
-            Some(Found::One(i)) => one(*i),
-            Some(Found::Several(all)) => Lookup::Several(
-                all.iter().filter_map(|i| self.signatures.get(*i)).map(|s| s.name.clone()).collect(),
+            Some(Named::One(index)) => self.one(*index),
+            Some(Named::Several(all)) => Lookup::Several(
+                all.iter().filter_map(|index| self.signatures.get(*index)).map(|s| s.name.clone()).collect(),
             ),
-            None if self.command => one(0),
-            None => self.nothing(),
+            None if self.is_command => self.one(0),
+            None => Lookup::Nothing(self.shown()),
         }
     }
 
-    /// The http handler, if there is one.
+    /// The http handler's index, if there is a handler.
     pub(crate) fn handler(&self) -> Option<usize> {
         self.plans.iter().position(|plan| matches!(plan, Plan::Handler { .. }))
     }
 
-    /// The plan at an index that [`look_up`](Self::look_up) gave.
-    pub(crate) fn plan(&self, index: usize) -> Option<(&Plan, &FunctionSignature)> {
-        self.plans.get(index).zip(self.signatures.get(index))
+    /// The plan at an index that [`find`](Self::find) or [`handler`](Self::handler)
+    /// gave.
+    pub(crate) fn plan(&self, index: usize) -> Option<&Plan> {
+        self.plans.get(index)
     }
 
-    fn nothing(&self) -> Lookup<'_> {
-        Lookup::Nothing(self.signatures.iter().map(ToString::to_string).collect())
+    /// Every signature as text, for an error message.
+    pub(crate) fn shown(&self) -> Vec<String> {
+        self.signatures.iter().map(ToString::to_string).collect()
     }
 
-    fn none() -> Self {
+    fn one(&self, index: usize) -> Lookup<'_> {
+        match (self.plans.get(index), self.signatures.get(index)) {
+            (Some(plan), Some(signature)) => Lookup::One(index, plan, signature),
+            _ => unreachable!("every index in `names` has a plan and a signature"),
+        }
+    }
+
+    fn empty() -> Self {
         Self {
             signatures: Vec::new(),
             initialize: None,
             plans: Vec::new(),
             names: HashMap::new(),
-            command: false,
+            is_command: false,
         }
     }
 
@@ -189,7 +212,7 @@ impl Exports {
     }
 
     fn add_command(&mut self, name: &str, plan: Plan) {
-        self.command = true;
+        self.is_command = true;
         self.add(command_signature(name), plan);
     }
 
@@ -222,23 +245,24 @@ impl Exports {
         Ok(())
     }
 
-    /// Gives each function its full name and the short ones it can go by:
-    /// for `ns:pkg/interface@1.0.0#name` that is `interface.name` and `name`.
-    fn index(&mut self) {
+    /// Makes every function callable by its full name and by its short names: those of
+    /// `ns:pkg/interface@1.0.0#name` are `name`, `interface.name` and
+    /// `ns:pkg/interface#name`.
+    fn index_names(&mut self) {
         for (i, signature) in self.signatures.iter().enumerate() {
             for short in short_names(&signature.name) {
                 self.names
                     .entry(short)
-                    .and_modify(|found| match found {
-                        Found::One(first) => *found = Found::Several(vec![*first, i]),
-                        Found::Several(all) => all.push(i),
+                    .and_modify(|named| match named {
+                        Named::One(first) => *named = Named::Several(vec![*first, i]),
+                        Named::Several(all) => all.push(i),
                     })
-                    .or_insert(Found::One(i));
+                    .or_insert(Named::One(i));
             }
         }
-        // A full name always means its own function, whatever short names equal it.
+        // A full name always means its own function, even where it equals a short name.
         for (i, signature) in self.signatures.iter().enumerate() {
-            self.names.insert(signature.name.clone(), Found::One(i));
+            self.names.insert(signature.name.clone(), Named::One(i));
         }
     }
 }
@@ -261,13 +285,13 @@ fn command_signature(name: &str) -> FunctionSignature {
     }
 }
 
-/// A handler takes its request as parameters where it is called by name.
+/// The parameters of a handler describe the request, for a call by name.
 fn handler_signature(interface: &str) -> FunctionSignature {
     let optional =
         |name: &str, ty: ValueType| Field { name: name.to_owned(), ty: ValueType::Option(Box::new(ty)) };
     let header = ValueType::Tuple(vec![ValueType::String, ValueType::String]);
     FunctionSignature {
-        name: format!("{interface}#handle"),
+        name: format!("{interface}#{HTTP_HANDLER_FUNCTION}"),
         kind: FunctionKind::Handler,
         parameters: vec![
             optional("method", ValueType::String),

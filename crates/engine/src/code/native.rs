@@ -1,7 +1,7 @@
-//! Native code on disk: one file an artifact, each with a keyed MAC over its
-//! bytes and its name, so that neither changed nor swapped code is ever run.
+//! Native code on disk. Each artifact has one file, which ends with a keyed MAC over
+//! the code and the file's name, so that neither changed nor swapped code is ever run.
 
-use crate::EngineError;
+use crate::error::EngineError;
 use pilum_types::Digest;
 use rustix::process::geteuid;
 use std::fs::{self, DirBuilder, File};
@@ -12,73 +12,78 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use wasmtime::Engine;
 
-/// The key's file. Whoever can read it can forge native code, so it is its
-/// owner's alone.
+/// The file of the key. A process that can read the key can forge native code, so only
+/// the file's owner may read it.
 const KEY_FILE: &str = "mac.key";
 const KEY_BYTES: usize = 32;
-/// The MAC's length; it stands behind the code.
+/// The length of the MAC, which follows the code.
 const MAC_BYTES: usize = 32;
+/// The extension of a file of native code.
 const SUFFIX: &str = "native";
+/// The mode of the directory: only its owner may use it.
+const DIRECTORY_MODE: u32 = 0o700;
+/// The mode bits that give the key's file to other users.
+const OTHERS_MODE: u32 = 0o077;
 
 /// The directory of native code.
 #[derive(Debug)]
 pub(crate) struct NativeCache {
     directory: PathBuf,
     key: [u8; KEY_BYTES],
-    /// Wasmtime's version and everything about the configuration that shapes code.
+    /// A hash of wasmtime's version and of every setting that shapes native code.
     compatibility: u64,
     max_bytes: u64,
 }
 
 impl NativeCache {
-    /// Opens the directory, and makes it and its key where there are none.
+    /// Opens the directory. Makes the directory and the key if they do not exist.
     pub(crate) fn open(directory: &Path, engine: &Engine, max_bytes: u64) -> Result<Self, EngineError> {
         let failed = |error: std::io::Error| {
             EngineError::Internal(format!("the native code cache {}: {error}", directory.display()))
         };
-        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory).map_err(failed)?;
         let key = read_or_make_key(&directory.join(KEY_FILE)).map_err(failed)?;
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         Ok(Self { directory: directory.to_owned(), key, compatibility: hasher.finish(), max_bytes })
     }
 
-    /// The native code of an artifact, if there is any and its MAC is right. A
-    /// wrong one is removed, so that the artifact is compiled again.
+    /// The native code of an artifact, if it is here and its MAC is right. A file with
+    /// a wrong MAC is removed, so that the artifact is compiled again.
     pub(crate) fn load(&self, digest: Digest) -> Option<Vec<u8>> {
         let path = self.path(digest);
         let mut bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) => {
                 if error.kind() != ErrorKind::NotFound {
-                    tracing::warn!(%digest, %error, "native code could not be read; compiling again");
+                    tracing::warn!(%digest, %error, "native code could not be read; the artifact will be compiled again");
                 }
                 return None;
             }
         };
         let code_bytes = bytes.len().checked_sub(MAC_BYTES);
-        let right = code_bytes.and_then(|at| bytes.split_at_checked(at)).is_some_and(|(code, mac)| {
-            // blake3's own comparison, which takes the same time for any difference.
+        let is_right = code_bytes.and_then(|at| bytes.split_at_checked(at)).is_some_and(|(code, mac)| {
+            // blake3 compares hashes in constant time.
             <[u8; MAC_BYTES]>::try_from(mac)
                 .is_ok_and(|mac| self.mac(digest, code) == blake3::Hash::from(mac))
         });
         match code_bytes {
-            Some(code_bytes) if right => {
+            Some(code_bytes) if is_right => {
                 bytes.truncate(code_bytes);
                 touch(&path);
                 Some(bytes)
             }
             Some(_) | None => {
-                tracing::warn!(%digest, "native code on disk is not what was written; compiling again");
+                tracing::warn!(%digest, "native code on disk was changed; the artifact will be compiled again");
                 let _ = fs::remove_file(&path);
                 None
             }
         }
     }
 
-    /// Keeps native code. The rename makes it appear whole or not at all; it
-    /// need not survive a power cut, since it can be made again.
-    pub(crate) fn keep(&self, digest: Digest, code: &[u8]) -> std::io::Result<()> {
+    /// Writes native code. The rename makes the file appear whole or not at all. The
+    /// file need not survive a power cut, since the artifact can be compiled again.
+    pub(crate) fn store(&self, digest: Digest, code: &[u8]) -> std::io::Result<()> {
         let mut file = tempfile::Builder::new().prefix("tmp-").tempfile_in(&self.directory)?;
         file.write_all(code)?;
         file.write_all(self.mac(digest, code).as_bytes())?;
@@ -90,7 +95,8 @@ impl NativeCache {
         self.directory.join(format!("{}-{:016x}.{SUFFIX}", digest.to_hex(), self.compatibility))
     }
 
-    /// Over the code and what the file's name says, both of fixed length.
+    /// The MAC over the two parts of the file's name, which have a fixed length, and
+    /// the code.
     fn mac(&self, digest: Digest, code: &[u8]) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(digest.as_bytes()).update(&self.compatibility.to_le_bytes()).update(code);
@@ -102,7 +108,7 @@ impl NativeCache {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.directory)? {
             let path = entry?.path();
-            // A file that another process removed meanwhile is not there to count.
+            // Another process may have removed the file meanwhile.
             if path.extension().is_some_and(|extension| extension == SUFFIX)
                 && let Ok(metadata) = path.metadata()
             {
@@ -115,7 +121,7 @@ impl NativeCache {
             if total <= self.max_bytes {
                 break;
             }
-            // Another host that shares the directory may have been first.
+            // Another host that shares the directory may have removed the file first.
             if let Err(error) = fs::remove_file(&path)
                 && error.kind() != ErrorKind::NotFound
             {
@@ -127,7 +133,7 @@ impl NativeCache {
     }
 }
 
-/// Marks a file as used now. If that fails it is evicted a little early.
+/// Marks a file as used now. If that fails, the file is evicted a little early.
 fn touch(path: &Path) {
     if let Ok(file) = File::open(path) {
         let _ = file.set_modified(SystemTime::now());
@@ -139,10 +145,9 @@ fn read_or_make_key(path: &Path) -> std::io::Result<[u8; KEY_BYTES]> {
     match File::open(path) {
         Ok(mut file) => {
             let metadata = file.metadata()?;
-            // Whoever else can write it could have us run anything.
-            if metadata.uid() != geteuid().as_raw() || metadata.mode() & 0o077 != 0 {
-                let problem =
-                    "mac.key is not its owner's alone; remove it, or mend its owner and mode (0600)";
+            // Another user who can write the key could make this host run any code.
+            if metadata.uid() != geteuid().as_raw() || metadata.mode() & OTHERS_MODE != 0 {
+                let problem = "other users can use mac.key; remove it, or correct its owner and mode (0600)";
                 return Err(std::io::Error::new(ErrorKind::PermissionDenied, problem));
             }
             file.read_exact(&mut key)?;
@@ -152,9 +157,9 @@ fn read_or_make_key(path: &Path) -> std::io::Result<[u8; KEY_BYTES]> {
         Err(error) => return Err(error),
     }
     rand::fill(&mut key);
-    // Written whole beside its place and put there only if nobody else was
-    // first, so that two hosts that start at once agree on one key. The file
-    // is its owner's alone from the beginning.
+    // The key is written to a temporary file, which gets the key's name only if no other
+    // host was first, so that two hosts that start at once agree on one key. Only its
+    // owner may use the temporary file from the beginning.
     let directory = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix("tmp-key-").tempfile_in(directory)?;
     file.write_all(&key)?;

@@ -2,7 +2,7 @@
 
 use wasmtime::{ResourceLimiter, Result};
 
-/// The bounds of one call, and what it uses of them.
+/// The bounds of one instance, and what the instance uses of them.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
     memory_max_bytes: u64,
@@ -10,35 +10,32 @@ pub(crate) struct Limiter {
     memory_bytes: u64,
     memory_peak_bytes: u64,
     table_elements: u64,
+    /// Whether growth was refused in the present call.
     refused: bool,
 }
 
 impl Limiter {
+    /// Bounds on all memories together, in bytes, and on all tables together, in
+    /// elements.
     pub(crate) fn new(memory_max_bytes: u64, table_max_elements: u64) -> Self {
         Self { memory_max_bytes, table_max_elements, ..Self::default() }
     }
 
-    /// Begins a call: what was refused to the one before is none of its business.
+    /// Begins a call, and forgets what was refused to the call before it.
     pub(crate) fn begin(&mut self) {
         self.refused = false;
     }
 
-    /// Most bytes of linear memory held at once.
+    /// The most bytes of linear memory that the instance held at once.
     pub(crate) fn memory_peak_bytes(&self) -> u64 {
         self.memory_peak_bytes
     }
 
-    /// Whether a bound of ours refused any growth. A guest that gives up later
-    /// gave up because of it: what it still allocates on its way out succeeds.
+    /// Whether growth was refused in this call. A guest that gives up afterwards gave
+    /// up because of the refusal, although smaller allocations may still succeed.
     pub(crate) fn refused(&self) -> bool {
         self.refused
     }
-}
-
-/// What is held after growing from `current` to `desired`, if that is within `max`.
-fn grown(held: u64, current: usize, desired: usize, max: u64) -> Option<u64> {
-    let grown = held.saturating_add((desired as u64).saturating_sub(current as u64));
-    (grown <= max).then_some(grown)
 }
 
 impl ResourceLimiter for Limiter {
@@ -53,8 +50,8 @@ impl ResourceLimiter for Limiter {
         Ok(grown.is_some() && fits)
     }
 
-    /// Growing within our bounds failed: the slot is smaller, or the system has
-    /// no memory. The guest sees -1 as for any refusal.
+    /// Growth within the bounds failed, because the pool's slot is smaller or the
+    /// system has no memory. The guest sees -1 as for any refusal.
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> Result<()> {
         self.refused = true;
         Ok(())
@@ -72,4 +69,11 @@ impl ResourceLimiter for Limiter {
         self.refused = true;
         Ok(())
     }
+}
+
+/// The sum held after one memory or table has grown from `current` to `desired`;
+/// `None` if the sum would be above `max`.
+fn grown(held: u64, current: usize, desired: usize, max: u64) -> Option<u64> {
+    let grown = held.saturating_add((desired as u64).saturating_sub(current as u64));
+    (grown <= max).then_some(grown)
 }

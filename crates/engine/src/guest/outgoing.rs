@@ -1,85 +1,95 @@
-//! Requests that guests send out: to where their task was granted, through a door
-//! that the host provides, since this crate knows no network.
+//! Requests that guests send. A request leaves only to an address that the task was
+//! granted, and through a port that the host implements, because this crate knows no
+//! network.
 
+use futures::future::BoxFuture;
 use http::uri::Scheme;
 use http_body_util::BodyExt as _;
 use pilum_call::{HttpBody, HttpResponse};
 use pilum_types::Policy;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-/// Requests that one instance may have under way.
+/// Requests that one instance may have under way. Toolchains open a few connections at
+/// once; the bound keeps one guest from using up the host's sockets.
 const REQUESTS_AT_ONCE: usize = 16;
-/// Bytes of a body that a guest may write at a time.
+/// Bytes of a body that a guest may write at once. The host holds two such chunks for
+/// a body that nobody reads.
 const BODY_CHUNK_BYTES: usize = 16 << 10;
+/// Ports of the two schemes, for a URI that names none.
+const HTTP_PORT: u16 = 80;
+const HTTPS_PORT: u16 = 443;
 
-/// Sends guests' requests. Addresses are its own business: what a granted name
-/// resolves to may still be none that a guest may reach.
+/// Sends guests' requests. The host decides which addresses guests may reach: a granted
+/// name may resolve to an address that is not allowed.
 pub trait SendRequest: fmt::Debug + Send + Sync {
-    /// Sends a request and returns what is answered, following no redirect.
-    fn send(&self, request: http::Request<HttpBody>) -> Sending;
+    /// Sends a request and returns the response. Redirects are not followed.
+    fn send(&self, request: http::Request<HttpBody>) -> SendFuture;
 }
 
-/// A request on its way.
-pub type Sending = Pin<Box<dyn Future<Output = Result<HttpResponse, SendError>> + Send>>;
+/// A request that is being sent.
+pub type SendFuture = BoxFuture<'static, Result<HttpResponse, SendError>>;
 
-/// Why a request was not answered.
+/// Why a request got no response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// Its address is none that guests may reach.
+    /// Guests may not reach the address.
     #[error("the address is not allowed")]
     AddressNotAllowed,
-    /// Nobody took the connection, or the name does not resolve.
+    /// No server accepted the connection, or the name does not resolve.
     #[error("the connection was refused")]
     Refused,
-    /// As many are under way as may be.
+    /// The host has as many guests' requests under way as it may have.
     #[error("too many requests are under way")]
     TooMany,
-    /// It took too long.
-    #[error("it took too long")]
+    /// The server did not answer in time.
+    #[error("the request timed out")]
     Timeout,
     /// The connection or the protocol broke.
     #[error("the connection broke")]
     Broken,
 }
 
-/// One task's way out.
+/// The outgoing requests of one instance.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    /// Turns to have a request under way, its answer's body included. Never closed.
-    turns: Arc<Semaphore>,
+    /// One permit for each request under way, until the body of its response has been
+    /// read. Never closed.
+    permits: Arc<Semaphore>,
+    /// The policy whose grants allow requests; `None` allows none.
     pub(crate) policy: Option<Arc<Policy>>,
+    /// Sends the requests; `None` sends none.
     pub(crate) sender: Option<Arc<dyn SendRequest>>,
 }
 
+/// What wasmtime wants for a request: the response, and a future that ends with the
+/// connection.
+type Sent = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
+
 impl Default for Outgoing {
     fn default() -> Self {
-        Self { turns: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)), policy: None, sender: None }
+        Self { permits: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)), policy: None, sender: None }
     }
 }
 
 impl Outgoing {
     /// Whether requests are under way.
     pub(crate) fn is_busy(&self) -> bool {
-        self.turns.available_permits() < REQUESTS_AT_ONCE
+        self.permits.available_permits() < REQUESTS_AT_ONCE
     }
 
     fn is_granted(&self, uri: &http::Uri) -> bool {
-        let own_port = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+        let scheme_port = if uri.scheme() == Some(&Scheme::HTTPS) { HTTPS_PORT } else { HTTP_PORT };
         let Some(host) = uri.host().map(str::to_ascii_lowercase) else { return false };
-        let port = uri.port_u16().unwrap_or(own_port);
+        let port = uri.port_u16().unwrap_or(scheme_port);
         let grants = self.policy.iter().flat_map(|policy| &policy.grants.http);
-        grants.into_iter().any(|grant| grant.covers(&host, port, own_port))
+        grants.into_iter().any(|grant| grant.covers(&host, port, scheme_port))
     }
 }
 
-type Sent = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
-
 impl WasiHttpHooks for Outgoing {
-    /// Two of these stand in the host's memory for a body that nobody reads.
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
         BODY_CHUNK_BYTES
     }
@@ -94,27 +104,27 @@ impl WasiHttpHooks for Outgoing {
         let Some(sender) = self.sender.clone().filter(|_| granted) else {
             return Box::new(std::future::ready(Err(Error::HttpRequestDenied)));
         };
-        let Ok(turn) = Arc::clone(&self.turns).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             return Box::new(std::future::ready(Err(Error::ConnectionLimitReached)));
         };
-        // How long a connection may take is the sender's own business.
+        // The sender bounds how long connecting may take.
         let first_byte = options.and_then(|options| options.first_byte_timeout);
         Box::new(async move {
             let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
             let sending = sender.send(request);
             let answered = match first_byte {
-                // The call's own deadline stands over all of this.
+                // The call's own deadline still applies.
                 None => sending.await,
                 Some(bound) => tokio::time::timeout(bound, sending).await.unwrap_or(Err(SendError::Timeout)),
             };
-            let response = answered.map_err(error_of)?;
+            let response = answered.map_err(wasi_error)?;
             let response = response.map(|body| {
-                let held = move |frame| {
-                    // Held for as long as the body is.
-                    let _ = &turn;
+                let with_permit = move |frame| {
+                    // The closure owns the permit, so the permit lives as long as the body.
+                    let _ = &permit;
                     frame
                 };
-                body.map_err(|_| Error::ConnectionTerminated).map_frame(held).boxed_unsync()
+                body.map_err(|_| Error::ConnectionTerminated).map_frame(with_permit).boxed_unsync()
             });
             let done: Box<dyn Future<Output = Result<(), Error>> + Send> =
                 Box::new(std::future::ready(Ok(())));
@@ -123,7 +133,8 @@ impl WasiHttpHooks for Outgoing {
     }
 }
 
-fn error_of(error: SendError) -> Error {
+/// What the guest is told.
+fn wasi_error(error: SendError) -> Error {
     match error {
         SendError::AddressNotAllowed => Error::DestinationIpProhibited,
         SendError::Refused => Error::ConnectionRefused,

@@ -2,26 +2,26 @@
 
 use bytes::Bytes;
 use pilum_call::LogSink;
-use pilum_types::{LogLine, LogStream};
+use pilum_types::{CallLimits, LogLine, LogStream};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-/// Bytes a guest may write at a time. The guest asks again for the next piece,
-/// so this bounds what one write holds outside the guest's own memory.
+/// Bytes that a guest may write at once. The guest asks again for the next write, so
+/// this bounds what one write holds outside the guest's own memory.
 const WRITE_MAX_BYTES: usize = 64 << 10;
-/// Longest line kept in one piece; a longer one is broken here.
+/// Longest line of the log, in bytes. A longer line is broken here.
 const LINE_MAX_BYTES: usize = 8 << 10;
 
-/// What a kept line takes besides its text, in bytes. Without it a guest that
-/// writes empty lines would fill memory at no cost to its bound.
+/// What a kept line takes besides its text, in bytes. It counts against the bound of
+/// the log, since a guest could otherwise fill the host's memory with empty lines.
 const LINE_COST_BYTES: usize = size_of::<LogLine>();
 
-/// Everything one call writes. Shared by its streams, which the guest may open
-/// several times; the lock is held for one write and never across an await.
+/// Everything that one call writes. The guest may open a stream several times, so the
+/// streams share this. The lock is held for one write and never across an await.
 #[derive(Debug, Clone)]
 pub(crate) struct Captured(Arc<Mutex<Streams>>);
 
@@ -32,6 +32,31 @@ pub(crate) enum Destination {
     Result,
     /// Into the log.
     Log(LogStream),
+}
+
+/// How much of what a guest writes is kept.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct OutputBounds {
+    result_max_bytes: usize,
+    log_max_bytes: usize,
+}
+
+/// What the guest wrote in one call.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// A command's standard output, cut at its bound.
+    pub(crate) result: Vec<u8>,
+    /// Whether standard output was cut.
+    pub(crate) result_overflowed: bool,
+    /// The log's lines.
+    pub(crate) log: Vec<LogLine>,
+}
+
+/// One of the guest's standard streams.
+#[derive(Debug, Clone)]
+pub(crate) struct CapturedStream {
+    captured: Captured,
+    destination: Destination,
 }
 
 #[derive(Debug)]
@@ -45,55 +70,37 @@ struct Streams {
 #[derive(Debug)]
 struct Log {
     lines: Vec<LogLine>,
+    /// The beginnings of lines whose ends have not been written yet.
     stdout: Vec<u8>,
     stderr: Vec<u8>,
+    /// What `lines` count against `max_bytes`.
     bytes: usize,
     max_bytes: usize,
+    /// Bytes that were written after the log was full.
     dropped_bytes: u64,
     log_sink: Option<LogSink>,
 }
 
-/// What was captured, once the guest is gone.
-#[derive(Debug, Default)]
-pub(crate) struct Written {
-    pub(crate) result: Vec<u8>,
-    pub(crate) result_overflowed: bool,
-    pub(crate) log: Vec<LogLine>,
-}
-
 impl Captured {
-    pub(crate) fn new(result_max_bytes: u64, log_max_bytes: u64, log_sink: Option<LogSink>) -> Self {
-        let bound = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
-        Self(Arc::new(Mutex::new(Streams {
-            result: Vec::new(),
-            result_max_bytes: bound(result_max_bytes),
-            result_overflowed: false,
-            log: Log {
-                lines: Vec::new(),
-                stdout: Vec::new(),
-                stderr: Vec::new(),
-                bytes: 0,
-                max_bytes: bound(log_max_bytes),
-                dropped_bytes: 0,
-                log_sink,
-            },
-        })))
+    /// Keeps output within `bounds` and passes log lines to `log_sink`.
+    pub(crate) fn new(bounds: OutputBounds, log_sink: Option<LogSink>) -> Self {
+        Self(Arc::new(Mutex::new(Streams::new(bounds, log_sink))))
     }
 
     /// Begins another call in the same store.
-    pub(crate) fn begin(&self, result_max_bytes: u64, log_max_bytes: u64, log_sink: Option<LogSink>) {
-        let next = Self::new(result_max_bytes, log_max_bytes, log_sink);
-        let mut next = next.0.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::swap(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), &mut *next);
+    pub(crate) fn begin(&self, bounds: OutputBounds, log_sink: Option<LogSink>) {
+        let previous = std::mem::replace(&mut *self.locked(), Streams::new(bounds, log_sink));
+        drop(previous);
     }
 
+    /// A stream for the guest to write to.
     pub(crate) fn stream(&self, destination: Destination) -> CapturedStream {
         CapturedStream { captured: self.clone(), destination }
     }
 
-    /// Takes what was written. Called when no guest runs.
+    /// Takes what was written. The caller does so when the guest no longer runs.
     pub(crate) fn take(&self) -> Written {
-        let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut streams = self.locked();
         Written {
             result: std::mem::take(&mut streams.result),
             result_overflowed: streams.result_overflowed,
@@ -101,8 +108,9 @@ impl Captured {
         }
     }
 
+    /// Keeps what the guest wrote, as far as the bounds allow.
     pub(crate) fn write(&self, destination: Destination, bytes: &[u8]) {
-        let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut streams = self.locked();
         match destination {
             Destination::Log(stream) => streams.log.write(stream, bytes),
             Destination::Result => {
@@ -113,17 +121,49 @@ impl Captured {
             }
         }
     }
+
+    fn locked(&self) -> MutexGuard<'_, Streams> {
+        // Every write leaves the streams whole, so a poisoned lock is used on.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl OutputBounds {
+    /// The bounds of a call with these limits.
+    pub(crate) fn of(limits: &CallLimits) -> Self {
+        let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        Self { result_max_bytes: bytes(limits.result_max_bytes), log_max_bytes: bytes(limits.log_max_bytes) }
+    }
+}
+
+impl Streams {
+    fn new(bounds: OutputBounds, log_sink: Option<LogSink>) -> Self {
+        Self {
+            result: Vec::new(),
+            result_max_bytes: bounds.result_max_bytes,
+            result_overflowed: false,
+            log: Log {
+                lines: Vec::new(),
+                stdout: Vec::new(),
+                stderr: Vec::new(),
+                bytes: 0,
+                max_bytes: bounds.log_max_bytes,
+                dropped_bytes: 0,
+                log_sink,
+            },
+        }
+    }
 }
 
 impl Log {
     fn write(&mut self, stream: LogStream, bytes: &[u8]) {
-        for mut piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            while !piece.is_empty() {
+        for mut part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            while !part.is_empty() {
                 let line = self.partial(stream);
-                // A partial line is always shorter than the longest, see below.
-                let (now, rest) = piece.split_at(piece.len().min(LINE_MAX_BYTES - line.len()));
+                // `end_line` empties a line that has reached this length.
+                let (now, rest) = part.split_at(part.len().min(LINE_MAX_BYTES - line.len()));
                 line.extend_from_slice(now);
-                piece = rest;
+                part = rest;
                 if line.ends_with(b"\n") || line.len() >= LINE_MAX_BYTES {
                     self.end_line(stream);
                 }
@@ -140,8 +180,8 @@ impl Log {
 
     fn end_line(&mut self, stream: LogStream) {
         let line = std::mem::take(self.partial(stream));
-        // Once something was dropped nothing more is kept: a log with a hole
-        // in its middle would mislead.
+        // Once a line has been dropped, no later line is kept: a log with a hole in its
+        // middle would mislead.
         if self.dropped_bytes > 0 {
             self.dropped_bytes += line.len() as u64;
             return;
@@ -178,8 +218,8 @@ impl Log {
     }
 }
 
-/// The line's text without its end, with control characters escaped so that no
-/// guest can forge a line or steer a terminal.
+/// The line's text without its end. Control characters are escaped, so that a guest
+/// can neither forge a line nor control a terminal.
 fn escaped(line: &[u8]) -> String {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -196,13 +236,6 @@ fn escaped(line: &[u8]) -> String {
         }
     }
     escaped
-}
-
-/// One of the guest's standard streams.
-#[derive(Debug, Clone)]
-pub(crate) struct CapturedStream {
-    captured: Captured,
-    destination: Destination,
 }
 
 impl IsTerminal for CapturedStream {
@@ -258,66 +291,4 @@ impl AsyncWrite for CapturedStream {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn log(max_bytes: u64, writes: &[(LogStream, &[u8])]) -> Vec<String> {
-        let captured = Captured::new(0, max_bytes, None);
-        for (stream, bytes) in writes {
-            captured.write(Destination::Log(*stream), bytes);
-        }
-        let lines = captured.take().log;
-        lines.iter().map(|line| format!("{}: {}", line.stream.as_str(), line.text)).collect()
-    }
-
-    #[test]
-    fn lines_are_put_together_per_stream_and_escaped() {
-        let out = LogStream::Stdout;
-        let err = LogStream::Stderr;
-        assert_eq!(
-            log(1 << 10, &[(out, b"on"), (err, b"bad\r\n"), (out, b"e\ntwo \x1b[2J\xff"), (out, b"")]),
-            ["stderr: bad", "stdout: one", "stdout: two \\u{1b}[2J\u{fffd}"]
-        );
-    }
-
-    #[test]
-    fn a_flood_is_cut_and_said_to_be() {
-        let line = [b'x'; 100];
-        let writes = vec![(LogStream::Stdout, line.as_slice()); 1_000];
-        let lines = log(20 << 10, &writes);
-        let kept: usize = lines.iter().map(String::len).sum();
-        assert!(kept < 21 << 10, "{kept}");
-        assert_eq!(
-            lines.last().map(String::as_str),
-            Some("host: the log is cut here: it may have 20480 bytes, 83616 more were dropped")
-        );
-    }
-
-    #[test]
-    fn a_tap_is_told_what_is_kept_and_when() {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let log_sink = {
-            let told = Arc::clone(&told);
-            LogSink::new(move |line| told.lock().unwrap().push(line.text.clone()))
-        };
-        let captured = Captured::new(0, 200, Some(log_sink));
-        captured.write(Destination::Log(LogStream::Stdout), b"one\ntw");
-        assert_eq!(*told.lock().unwrap(), ["one"]);
-        captured.write(Destination::Log(LogStream::Stdout), b"o\n");
-        captured.write(Destination::Log(LogStream::Stdout), &[b'x'; 500]);
-        captured.take();
-        assert_eq!(*told.lock().unwrap(), ["one", "two"], "no more than the log has");
-    }
-
-    #[test]
-    fn a_result_over_its_bound_is_not_kept_beyond_it() {
-        let captured = Captured::new(10, 0, None);
-        captured.write(Destination::Result, b"123456");
-        captured.write(Destination::Result, b"7890");
-        assert!(!captured.0.lock().unwrap().result_overflowed);
-        captured.write(Destination::Result, b"x");
-        let written = captured.take();
-        assert_eq!(written.result, b"1234567890");
-        assert!(written.result_overflowed);
-    }
-}
+mod tests;

@@ -1,87 +1,54 @@
-//! What stands around one guest while it runs: its limits, and its WASI world,
-//! which is made on first use, since most calls of typed functions never touch it.
+//! The data of a guest's store: its limits and its WASI context. The context is made
+//! when the guest first uses it, because most calls of typed functions never do.
 
-use crate::imports::KeyValue;
-use crate::limiter::Limiter;
-use crate::outgoing::{Outgoing, SendRequest};
-use crate::output::{Captured, Destination, Written};
-use crate::pieces::PieceStream;
-use bytes::Bytes;
-use pilum_call::LogSink;
+use crate::guest::env::{GuestEnv, wasi_context};
+use crate::guest::limiter::Limiter;
+use crate::guest::outgoing::Outgoing;
+use crate::guest::output::{Captured, Destination, OutputBounds, Written};
+use crate::guest::services::Services;
 use pilum_call::RevisionKey;
-use pilum_types::{CallLimits, Grants, LogStream, Policy};
+use pilum_types::{CallLimits, Grants, LogStream};
 use std::sync::Arc;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::p2::pipe::MemoryInputPipe;
-use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-/// Handles a guest may hold at once: streams, pollables, requests and the like. A
-/// guest that leaks them fails here rather than in the host's memory; a body that
-/// nobody reads holds 32 KiB of that.
+/// Handles that a guest may hold at once: streams, pollables, requests and the like.
+/// A guest that leaks handles fails at this bound instead of filling the host's
+/// memory; a body that nobody reads holds 32 KiB of it.
 const HANDLES_MAX: usize = 512;
-/// Headers that one set of them may have, in bytes as the host holds them.
+/// Bytes that one set of headers may have, as the host holds them.
 const FIELDS_MAX_BYTES: usize = 16 << 10;
-/// Random bytes a guest may ask for at once. They are made in host memory.
-const RANDOM_MAX_BYTES: u64 = 1 << 20;
-
-/// What the host offers to guests beyond WASI, each behind a grant.
-#[derive(Debug, Default)]
-pub struct Services {
-    /// Sends their requests; without it none leaves.
-    pub send_request: Option<Arc<dyn SendRequest>>,
-    /// Keeps their values; without it none are kept.
-    pub key_value: Option<Arc<dyn KeyValue>>,
-}
 
 /// The data of a guest's store.
 #[derive(Default)]
 pub(crate) struct Guest {
+    /// Counts and bounds memory and tables.
     pub(crate) limiter: Limiter,
-    /// The moment the epoch callback stops the guest; `None` before a call.
+    /// When the epoch callback stops the guest; `None` before the first call.
     pub(crate) deadline: Option<Instant>,
-    world: World,
+    /// What the present call shows to the guest; `None` before the first call.
+    env: Option<GuestEnv>,
+    output_bounds: OutputBounds,
+    /// The WASI context of a core module, once the guest has used it.
     p1: Option<Box<WasiP1Ctx>>,
+    /// The WASI context of a component, once the guest has used it.
     p2: Option<Box<WasiCtx>>,
-    held: Option<Box<Held>>,
+    /// Boxed and made on first use, so that a guest without handles takes no memory
+    /// for them.
+    handles: Option<Box<Handles>>,
+    /// What the guest has written, once it has opened a stream or logged a line.
     captured: Option<Captured>,
     services: Option<Arc<Services>>,
 }
 
-/// What a guest holds of the outside. Made on first use, so that what never holds
-/// anything carries no room for it.
-struct Held {
-    handles: ResourceTable,
+/// The host's resources that a guest refers to by handles.
+struct Handles {
+    table: ResourceTable,
     http: WasiHttpCtx,
     outgoing: Outgoing,
-}
-
-/// What a guest can see of the outside. Nothing is inherited from the host.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct World {
-    /// What the task's owner decided; `None` grants nothing.
-    pub(crate) policy: Option<Arc<Policy>>,
-    /// Whose values it finds.
-    pub(crate) owner: Option<RevisionKey>,
-    /// `argv`; empty for typed functions.
-    pub(crate) arguments: Vec<String>,
-    /// Environment variables.
-    pub(crate) environment: Arc<[(String, String)]>,
-    /// Standard input; for typed functions it is at its end.
-    pub(crate) stdin: Bytes,
-    /// Whether standard output is the result, rather than log lines.
-    pub(crate) stdout_is_result: bool,
-    /// Where that result goes piece by piece, instead of being kept.
-    pub(crate) pieces: Option<mpsc::Sender<Bytes>>,
-    /// Most bytes of a result on standard output.
-    pub(crate) result_max_bytes: u64,
-    /// Most bytes of log lines.
-    pub(crate) log_max_bytes: u64,
-    /// Is told each log line.
-    pub(crate) log_sink: Option<LogSink>,
 }
 
 impl Guest {
@@ -90,63 +57,75 @@ impl Guest {
         Self { services: Some(services), ..Self::default() }
     }
 
-    /// Begins a call: the first in this store, or another.
-    pub(crate) fn begin(&mut self, limits: &CallLimits, deadline: Instant, world: World) {
+    /// Begins a call. It may be the first one in this store or a later one.
+    pub(crate) fn begin(&mut self, limits: &CallLimits, deadline: Instant, env: GuestEnv) {
         self.limiter.begin();
         if self.deadline.is_none() {
             self.limiter = Limiter::new(limits.memory_max_bytes, limits.table_max_elements);
         }
         self.deadline = Some(deadline);
+        self.output_bounds = OutputBounds::of(limits);
         if let Some(captured) = &self.captured {
-            captured.begin(world.result_max_bytes, world.log_max_bytes, world.log_sink.clone());
+            captured.begin(self.output_bounds, env.log_sink.clone());
         }
-        self.world = world;
+        self.env = Some(env);
     }
 
-    /// Whether a call may find this world although the store was made before it:
-    /// nobody has looked at its own yet, or it looks the same.
-    pub(crate) fn suits(&self, world: &World) -> bool {
-        let seen = self.p1.is_some() || self.p2.is_some();
-        !seen || (!world.stdout_is_result && self.world.environment == world.environment)
+    /// Whether a call with this environment may run in a store that was made before
+    /// it: either the guest has not looked at the store's own environment yet, or the
+    /// two look the same to it.
+    pub(crate) fn suits(&self, env: &GuestEnv) -> bool {
+        let has_looked = self.p1.is_some() || self.p2.is_some();
+        !has_looked
+            || (env.command.is_none()
+                && self.env.as_ref().is_some_and(|own| own.environment == env.environment))
     }
 
-    /// The guest's preview 1 world.
+    /// The WASI context of a core module.
     pub(crate) fn p1(&mut self) -> &mut WasiP1Ctx {
-        let Self { p1, world, captured, .. } = self;
-        p1.get_or_insert_with(|| Box::new(world.builder(captured).build_p1()))
+        let Self { p1, env, output_bounds, captured, .. } = self;
+        p1.get_or_insert_with(|| {
+            let captured = get_or_capture(captured, env.as_ref(), *output_bounds);
+            Box::new(wasi_context(env.as_ref(), captured).build_p1())
+        })
     }
 
-    /// What the task was granted, if anything.
+    /// What the task was granted; `None` before the first call.
     pub(crate) fn grants(&self) -> Option<&Grants> {
-        self.world.policy.as_ref().map(|policy| &policy.grants)
+        self.env.as_ref().map(|env| &env.policy.grants)
     }
 
-    /// Where the task's values are kept, if it was granted any.
-    pub(crate) fn key_value(&self) -> Option<(Arc<dyn KeyValue>, RevisionKey)> {
-        self.grants().filter(|grants| grants.key_value)?;
-        self.services.as_ref()?.key_value.clone().zip(self.world.owner.clone())
+    /// The revision whose code runs; `None` before the first call.
+    pub(crate) fn revision(&self) -> Option<&RevisionKey> {
+        self.env.as_ref().map(|env| &env.revision)
     }
 
-    /// The handles the guest holds.
+    /// What the host offers; `None` for a guest that is only measured.
+    pub(crate) fn services(&self) -> Option<&Services> {
+        self.services.as_deref()
+    }
+
+    /// The handles that the guest holds.
     pub(crate) fn handles(&mut self) -> &mut ResourceTable {
-        &mut Held::made(&mut self.held).handles
+        &mut Handles::get_or_make(&mut self.handles).table
     }
 
-    /// The same, to look at; `None` while it has not held any.
+    /// The handles that the guest holds; `None` while it has never held one.
     pub(crate) fn handles_ref(&self) -> Option<&ResourceTable> {
-        self.held.as_ref().map(|held| &held.handles)
+        self.handles.as_ref().map(|handles| &handles.table)
     }
 
-    /// Writes to the log as if to standard error: each of the text's lines is one.
+    /// Writes to the log as if to standard error. Each line of the text becomes a
+    /// line of the log.
     pub(crate) fn log(&mut self, text: &str) {
-        let captured = self.world.captured(&mut self.captured);
+        let captured = get_or_capture(&mut self.captured, self.env.as_ref(), self.output_bounds);
         captured.write(Destination::Log(LogStream::Stderr), format!("{text}\n").as_bytes());
     }
 
     /// Whether something that a call began is still under way, so that the instance
-    /// must not serve another.
+    /// must not serve another call.
     pub(crate) fn is_busy(&self) -> bool {
-        self.held.as_ref().is_some_and(|held| held.outgoing.is_busy())
+        self.handles.as_ref().is_some_and(|handles| handles.outgoing.is_busy())
     }
 
     /// Takes what the guest wrote in this call.
@@ -154,78 +133,49 @@ impl Guest {
         self.captured.as_ref().map(Captured::take).unwrap_or_default()
     }
 
-    /// Drops every handle the guest holds. It cannot run on after this.
+    /// Drops every handle that the guest holds. The guest must not run after this.
     pub(crate) fn drop_handles(&mut self) {
-        self.held = None;
+        self.handles = None;
     }
 }
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let Self { p2, world, captured, held, .. } = self;
-        let ctx = p2.get_or_insert_with(|| Box::new(world.builder(captured).build()));
-        WasiCtxView { ctx, table: &mut Held::made(held).handles }
+        let Self { p2, env, output_bounds, captured, handles, .. } = self;
+        let ctx = p2.get_or_insert_with(|| {
+            let captured = get_or_capture(captured, env.as_ref(), *output_bounds);
+            Box::new(wasi_context(env.as_ref(), captured).build())
+        });
+        WasiCtxView { ctx, table: &mut Handles::get_or_make(handles).table }
     }
 }
 
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        let Self { world, services, held, .. } = self;
-        let Held { handles, http, outgoing } = Held::made(held);
-        outgoing.policy.clone_from(&world.policy);
+        let Self { env, services, handles, .. } = self;
+        let Handles { table, http, outgoing } = Handles::get_or_make(handles);
+        outgoing.policy = env.as_ref().map(|env| Arc::clone(&env.policy));
         outgoing.sender = services.as_ref().and_then(|services| services.send_request.clone());
-        WasiHttpCtxView { ctx: http, table: handles, hooks: outgoing }
+        WasiHttpCtxView { ctx: http, table, hooks: outgoing }
     }
 }
 
-impl Held {
-    fn made(held: &mut Option<Box<Self>>) -> &mut Self {
-        held.get_or_insert_with(|| {
-            let mut handles = ResourceTable::new();
-            handles.set_max_capacity(HANDLES_MAX);
+impl Handles {
+    fn get_or_make(handles: &mut Option<Box<Self>>) -> &mut Self {
+        handles.get_or_insert_with(|| {
+            let mut table = ResourceTable::new();
+            table.set_max_capacity(HANDLES_MAX);
             let mut http = WasiHttpCtx::new();
             http.set_field_size_limit(FIELDS_MAX_BYTES);
-            Box::new(Self { handles, http, outgoing: Outgoing::default() })
+            Box::new(Self { table, http, outgoing: Outgoing::default() })
         })
     }
 }
 
-impl World {
-    /// What an instance is made with ahead of calls that bring no environment.
-    pub(crate) fn ahead(owner: &RevisionKey, policy: &Arc<Policy>, limits: &CallLimits) -> Self {
-        Self {
-            environment: Arc::clone(&policy.environment),
-            policy: Some(Arc::clone(policy)),
-            owner: Some(owner.clone()),
-            log_max_bytes: limits.log_max_bytes,
-            ..Self::default()
-        }
-    }
-
-    fn captured<'a>(&self, captured: &'a mut Option<Captured>) -> &'a Captured {
-        captured.get_or_insert_with(|| {
-            Captured::new(self.result_max_bytes, self.log_max_bytes, self.log_sink.clone())
-        })
-    }
-
-    fn builder(&self, captured: &mut Option<Captured>) -> WasiCtxBuilder {
-        let captured = self.captured(captured);
-        let stdout =
-            if self.stdout_is_result { Destination::Result } else { Destination::Log(LogStream::Stdout) };
-        let mut builder = WasiCtxBuilder::new();
-        builder
-            .stdin(MemoryInputPipe::new(self.stdin.clone()))
-            .stderr(captured.stream(Destination::Log(LogStream::Stderr)))
-            .args(&self.arguments)
-            .envs(&self.environment)
-            .max_random_size(RANDOM_MAX_BYTES)
-            .allow_tcp(false)
-            .allow_udp(false)
-            .allow_ip_name_lookup(false);
-        match &self.pieces {
-            Some(pieces) => builder.stdout(PieceStream::new(pieces.clone())),
-            None => builder.stdout(captured.stream(stdout)),
-        };
-        builder
-    }
+fn get_or_capture<'a>(
+    captured: &'a mut Option<Captured>,
+    env: Option<&GuestEnv>,
+    bounds: OutputBounds,
+) -> &'a Captured {
+    captured.get_or_insert_with(|| Captured::new(bounds, env.and_then(|env| env.log_sink.clone())))
 }

@@ -1,11 +1,13 @@
-//! What calls share: the slots instances live in, the shelves they stand on.
+//! The instances of all calls: the slots that bound how many exist, and the warm pools
+//! that hold idle ones.
 
-use crate::call::CallError;
-use crate::code::Code;
-use crate::guest::{Services, World};
-use crate::instance::Instance;
-use crate::shelf::{InUse, SWEEP_EVERY, Shelf, Shelves};
-use crate::ticker::Ticker;
+use crate::code::prepared::Code;
+use crate::error::{CallError, DeadlinePassed};
+use crate::guest::env::GuestEnv;
+use crate::guest::services::Services;
+use crate::pool::instance::Instance;
+use crate::pool::ticker::Ticker;
+use crate::pool::warm_pool::{Demand, InstanceSetup, SWEEP_EVERY, WarmPool, WarmPools};
 use pilum_call::RevisionKey;
 use pilum_types::{CallLimits, Policy};
 use std::sync::Arc;
@@ -17,201 +19,218 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wasmtime::Engine;
 
-/// How long making an instance ahead of calls may take.
-const MAKING_MAX: Duration = Duration::from_secs(10);
+/// How long it may take to make an instance before its call.
+const CREATION_MAX: Duration = Duration::from_secs(10);
+/// Warm pools that are filled at once. Filling belongs to no execution, so no tenant's
+/// quota bounds it.
+const FILLED_AT_ONCE: usize = 2;
+/// Warm pools leave one part in so many of the slots to calls.
+const CALLS_SLOTS_DIVISOR: usize = 4;
 
-/// Shelves that are filled at once.
-const MAKINGS_AT_ONCE: usize = 2;
-
-/// A slot, and whether its call had to wait for it.
-pub(crate) struct Slot {
-    pub(crate) permit: OwnedSemaphorePermit,
-    pub(crate) waited: bool,
-}
-
-/// What calls share.
-pub(crate) struct House {
+/// The instances of all calls.
+pub(crate) struct InstancePool {
+    /// Makes the instances.
     pub(crate) engine: Engine,
+    /// Advances the epoch.
     pub(crate) ticker: Ticker,
+    /// What the host offers to guests.
     pub(crate) services: Arc<Services>,
-    /// One permit an instance that lives, so that a call waits where the pool
-    /// would fail. Never closed.
+    /// Instances that were made before their calls.
+    pub(crate) warm_pools: WarmPools,
+    /// Cancelled when the engine is dropped.
+    pub(crate) stop: CancellationToken,
+    /// One permit for each instance that exists, so that a call waits here where
+    /// wasmtime's own pool would fail. Never closed.
     slots: Arc<Semaphore>,
     slots_max: usize,
     /// Calls that wait for a slot.
     waiting: AtomicUsize,
-    /// Turns to make instances ahead of calls: that is nobody's execution, so it is
-    /// bounded for all together.
-    makings: Semaphore,
-    pub(crate) shelves: Shelves,
+    /// One permit for each warm pool that is being filled. Never closed.
+    filling: Semaphore,
+    /// Whether the sweep runs.
     sweeping: AtomicBool,
-    /// The sweep, and instances being made ahead of calls.
+    /// The sweep, and the tasks that fill warm pools.
     tracker: TaskTracker,
-    /// Cancelled when the engine goes.
-    pub(crate) stop: CancellationToken,
 }
 
-impl House {
+/// A place for one instance.
+pub(crate) struct Slot {
+    /// Frees the slot when it is dropped.
+    pub(crate) permit: OwnedSemaphorePermit,
+    /// Whether the call had to wait for the slot.
+    pub(crate) waited: bool,
+}
+
+/// A warm pool that is being filled until this is dropped.
+struct Filling(Arc<WarmPool>);
+
+/// A call that is counted as waiting until this is dropped.
+struct WaitingCall<'a>(&'a AtomicUsize);
+
+impl InstancePool {
     pub(crate) fn new(engine: Engine, ticker: Ticker, services: Services, slots: u32) -> Self {
         Self {
             engine,
             ticker,
             services: Arc::new(services),
+            warm_pools: WarmPools::default(),
+            stop: CancellationToken::new(),
             slots: Arc::new(Semaphore::new(slots as usize)),
             slots_max: slots as usize,
             waiting: AtomicUsize::new(0),
-            makings: Semaphore::new(MAKINGS_AT_ONCE),
-            shelves: Shelves::default(),
+            filling: Semaphore::new(FILLED_AT_ONCE),
             sweeping: AtomicBool::new(false),
             tracker: TaskTracker::new(),
-            stop: CancellationToken::new(),
         }
     }
 
-    /// A slot, at once or by `deadline`. What only stands ready makes way.
-    pub(crate) async fn slot(&self, deadline: Instant) -> Option<Slot> {
+    /// A slot, at once or by `deadline`; `None` if no slot is free by then. Idle
+    /// instances give up their slots to calls.
+    pub(crate) async fn acquire_slot(&self, deadline: Instant) -> Option<Slot> {
         if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
             return Some(Slot { permit, waited: false });
         }
-        let _waits = Waits::new(&self.waiting);
-        // Looked at once it is seen to wait: what is put back from now on is dropped.
-        self.shelves.give_up_one();
-        let permit = timeout_at(deadline, Arc::clone(&self.slots).acquire_owned()).await.ok()?.ok()?;
+        let _waiting = WaitingCall::new(&self.waiting);
+        // The call is counted as waiting before this, so that an instance that is given
+        // back from now on is dropped too.
+        self.warm_pools.drop_one_idle();
+        let acquired = timeout_at(deadline, Arc::clone(&self.slots).acquire_owned()).await.ok()?;
+        let Ok(permit) = acquired else { unreachable!("the semaphore of slots is never closed") };
         Some(Slot { permit, waited: true })
     }
 
-    /// Puts an instance back that has served a call.
-    pub(crate) fn put_back(&self, shelf: &Shelf, instance: Instance) {
-        shelf.put_back(instance);
-        self.make_way();
-    }
-
-    /// Gives up what has just been put on a shelf, or another, if a call has begun
-    /// to wait for a slot: of the two, one sees the other.
-    fn make_way(&self) {
-        if self.is_full() {
-            self.shelves.give_up_one();
-        }
-    }
-
-    /// Whether a call waits for a slot, so that nothing must stand ready in one.
-    pub(crate) fn is_full(&self) -> bool {
-        self.waiting.load(Ordering::SeqCst) > 0
-    }
-
-    /// The owner's shelf, if it has one: its policy asks for it, or its code is
-    /// slow to instantiate.
-    pub(crate) fn enter(
+    /// Registers a call with the revision's warm pool. `None` if the revision has no
+    /// warm pool: its policy asks for none and its code is fast to instantiate.
+    pub(crate) fn register_call(
         self: &Arc<Self>,
-        owner: &RevisionKey,
+        revision: &RevisionKey,
         code: &Arc<Code>,
         policy: &Policy,
-        terms: impl FnOnce() -> (CallLimits, World),
-    ) -> Option<InUse> {
+        setup: impl FnOnce() -> InstanceSetup,
+    ) -> Option<Demand> {
         let instances = policy.instances;
-        let asked = instances.reuse.is_some() || instances.idle_min > 0;
-        if instances.idle_max == 0 || !(asked || code.is_slow()) {
+        let is_asked_for = instances.reuse.is_some() || instances.idle_min > 0;
+        if instances.idle_max == 0 || !(is_asked_for || code.is_slow_to_instantiate()) {
             return None;
         }
-        self.begin_sweeping();
-        Some(self.shelves.of(owner, code, instances).enter(terms))
+        self.start_sweeping();
+        Some(self.warm_pools.get_or_create(revision, code, instances).register_call(setup))
     }
 
-    /// Has as many instances stand ready as the policy asks for at least.
+    /// Gives back an instance that has served a call.
+    pub(crate) fn give_back(&self, warm_pool: &WarmPool, instance: Instance) {
+        warm_pool.give_back(instance);
+        self.drop_one_idle_if_calls_wait();
+    }
+
+    /// Fills the revision's warm pool with as many instances as the policy asks for.
     pub(crate) fn warm(
         self: &Arc<Self>,
-        owner: &RevisionKey,
+        revision: &RevisionKey,
         code: &Arc<Code>,
         policy: &Arc<Policy>,
         limits: CallLimits,
     ) {
-        let terms = || (limits, World::ahead(owner, policy, &limits));
-        if let Some(in_use) = self.enter(owner, code, policy, terms) {
-            let shelf = Arc::clone(in_use.shelf());
-            drop(in_use);
-            self.fill(&shelf);
+        let setup = || InstanceSetup { limits, env: GuestEnv::before_a_call(revision, policy) };
+        if let Some(demand) = self.register_call(revision, code, policy, setup) {
+            let warm_pool = Arc::clone(demand.pool());
+            drop(demand);
+            self.fill(&warm_pool);
         }
     }
 
-    /// Makes what the shelf lacks, beside everything else.
-    pub(crate) fn fill(self: &Arc<Self>, shelf: &Arc<Shelf>) {
-        if shelf.begin_filling() {
-            let (house, shelf) = (Arc::clone(self), Arc::clone(shelf));
+    /// Makes the instances that the warm pool lacks, in a task of its own.
+    pub(crate) fn fill(self: &Arc<Self>, warm_pool: &Arc<WarmPool>) {
+        if warm_pool.begin_filling() {
+            let (pool, warm_pool) = (Arc::clone(self), Arc::clone(warm_pool));
             let stop = self.stop.clone();
             drop(self.tracker.spawn(async move {
-                let filling = Filling(shelf);
+                let filling = Filling(warm_pool);
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    () = house.make_all(&filling.0) => {}
+                    () = pool.create_missing(&filling.0) => {}
                 }
             }));
         }
     }
 
-    async fn make_all(&self, shelf: &Shelf) {
-        // Never closed.
-        let Ok(_turn) = self.makings.acquire().await else { return };
-        // A quarter of the slots is left to calls, whatever is wanted.
-        while let Some((limits, world)) = shelf.next_terms()
-            && !self.is_full()
-            && self.slots.available_permits() > self.slots_max / 4
+    /// Drops an idle instance if a call waits for a slot. An instance that becomes idle
+    /// and a call that begins to wait at the same moment cannot miss each other: the
+    /// instance is added before `waiting` is read here, and the call counts itself as
+    /// waiting before it looks for an idle instance.
+    fn drop_one_idle_if_calls_wait(&self) {
+        if self.calls_wait() {
+            self.warm_pools.drop_one_idle();
+        }
+    }
+
+    fn calls_wait(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) > 0
+    }
+
+    async fn create_missing(&self, warm_pool: &WarmPool) {
+        let Ok(_permit) = self.filling.acquire().await else {
+            unreachable!("the semaphore of warm pools being filled is never closed");
+        };
+        while let Some(setup) = warm_pool.next_setup()
+            && !self.calls_wait()
+            && self.slots.available_permits() > self.slots_max / CALLS_SLOTS_DIVISOR
             && let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned()
         {
-            match self.make(shelf.code(), &limits, world, slot).await {
+            match self.create(warm_pool.code(), setup, slot).await {
                 Ok(instance) => {
-                    shelf.put(instance);
-                    self.make_way();
+                    warm_pool.add(instance);
+                    self.drop_one_idle_if_calls_wait();
                 }
-                // The next call meets the same, and tells its caller.
-                Err(_failed) => {
-                    shelf.could_not_make();
+                // The next call meets the same error and reports it to its caller.
+                Err(_reported_later) => {
+                    warm_pool.note_failure();
                     break;
                 }
             }
         }
     }
 
-    async fn make(
+    async fn create(
         &self,
         code: &Arc<Code>,
-        limits: &CallLimits,
-        world: World,
+        InstanceSetup { limits, env }: InstanceSetup,
         slot: OwnedSemaphorePermit,
     ) -> Result<Instance, CallError> {
-        let _running = self.ticker.run();
+        let _running = self.ticker.register_guest();
         let began = Instant::now();
-        let deadline = began + MAKING_MAX;
-        let mut instance = Instance::new(&self.engine, Arc::clone(&self.services), Some(slot));
-        instance.begin(limits, deadline, world)?;
+        let deadline = began + CREATION_MAX;
+        let mut instance = Instance::new(&self.engine, Arc::clone(&self.services), slot);
+        instance.begin(&limits, deadline, env)?;
         match timeout_at(deadline, instance.instantiate(code)).await {
-            Ok(made) => made?,
-            Err(_elapsed) => return Err(crate::instance::unfit()),
+            Ok(instantiated) => instantiated?,
+            Err(_elapsed) => return Err(CallError::Wasm(wasmtime::Error::new(DeadlinePassed))),
         }
-        instance.is_ready();
-        code.was_instantiated(began.elapsed());
+        instance.mark_unused();
+        code.record_instantiation(began.elapsed());
         Ok(instance)
     }
 
-    /// Looks through the shelves for as long as there are any.
-    fn begin_sweeping(self: &Arc<Self>) {
+    /// Sweeps the warm pools for as long as there are any.
+    fn start_sweeping(self: &Arc<Self>) {
         if self.sweeping.swap(true, Ordering::AcqRel) {
             return;
         }
-        let house = Arc::clone(self);
+        let pool = Arc::clone(self);
         drop(self.tracker.spawn(async move {
             let mut due = tokio::time::interval(SWEEP_EVERY);
             loop {
                 tokio::select! {
-                    () = house.stop.cancelled() => return,
+                    () = pool.stop.cancelled() => return,
                     _ = due.tick() => {}
                 }
-                for shelf in house.shelves.sweep() {
-                    house.fill(&shelf);
+                for warm_pool in pool.warm_pools.sweep() {
+                    pool.fill(&warm_pool);
                 }
-                if house.shelves.len().0 == 0 {
-                    house.sweeping.store(false, Ordering::Release);
-                    // A shelf may have come in between.
-                    if house.shelves.len().0 == 0 || house.sweeping.swap(true, Ordering::AcqRel) {
+                if pool.warm_pools.is_empty() {
+                    pool.sweeping.store(false, Ordering::Release);
+                    // A warm pool may have been made before the store above.
+                    if pool.warm_pools.is_empty() || pool.sweeping.swap(true, Ordering::AcqRel) {
                         return;
                     }
                 }
@@ -220,26 +239,20 @@ impl House {
     }
 }
 
-/// A shelf being filled, until this is dropped.
-struct Filling(Arc<Shelf>);
-
 impl Drop for Filling {
     fn drop(&mut self) {
         self.0.end_filling();
     }
 }
 
-/// A call that waits, counted until this is dropped.
-struct Waits<'a>(&'a AtomicUsize);
-
-impl<'a> Waits<'a> {
+impl<'a> WaitingCall<'a> {
     fn new(waiting: &'a AtomicUsize) -> Self {
         waiting.fetch_add(1, Ordering::SeqCst);
         Self(waiting)
     }
 }
 
-impl Drop for Waits<'_> {
+impl Drop for WaitingCall<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }

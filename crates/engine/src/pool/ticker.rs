@@ -1,5 +1,5 @@
-//! Advances the epoch every millisecond while any guest runs, and not at all
-//! while none does.
+//! Advances the epoch every millisecond while a guest runs, and not at all while none
+//! runs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,14 +7,14 @@ use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 use wasmtime::Engine;
 
-/// How often a running guest is made to yield. Short enough that cancelling
-/// and fairness are felt as instant, long enough to cost nothing.
+/// How often a running guest yields. It is short enough that nobody notices the delay
+/// of a cancellation or of another call, and long enough to cost nothing.
 const TICK: Duration = Duration::from_millis(1);
-/// Ticks without a guest before the thread sleeps. Under load the gap between
-/// calls is shorter, so that a call need not wake the thread.
+/// Ticks without a guest after which the thread sleeps. Under load the gaps between
+/// calls are shorter, so that no call has to wake the thread.
 const IDLE_TICKS_MAX: u32 = 20;
 
-/// The thread that ticks. Dropping it stops the thread.
+/// The thread that advances the epoch. Dropping the ticker stops the thread.
 #[derive(Debug)]
 pub(crate) struct Ticker {
     shared: Arc<Shared>,
@@ -22,16 +22,19 @@ pub(crate) struct Ticker {
     waker: Thread,
 }
 
+/// A running guest. The epoch advances until this is dropped.
+#[derive(Debug)]
+pub(crate) struct RunningGuest<'a>(&'a Shared);
+
 #[derive(Debug, Default)]
 struct Shared {
+    /// How many guests run.
     running: AtomicUsize,
+    /// Whether the thread sleeps.
     parked: AtomicBool,
+    /// Tells the thread to end.
     stop: AtomicBool,
 }
-
-/// A guest that runs. The epoch advances until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Running<'a>(&'a Shared);
 
 impl Ticker {
     /// Starts the thread.
@@ -60,19 +63,19 @@ impl Ticker {
         !self.shared.parked.load(Ordering::Relaxed)
     }
 
-    /// Announces a guest.
-    pub(crate) fn run(&self) -> Running<'_> {
+    /// Registers a guest that is about to run.
+    pub(crate) fn register_guest(&self) -> RunningGuest<'_> {
         self.shared.running.fetch_add(1, Ordering::SeqCst);
         if self.shared.parked.load(Ordering::SeqCst) {
             self.waker.unpark();
         }
-        Running(&self.shared)
+        RunningGuest(&self.shared)
     }
 }
 
 impl Shared {
-    /// Sleeps until a guest runs. `parked` is set before `running` is read, and
-    /// a guest does the two in the other order, so one of them sees the other.
+    /// Sleeps until a guest runs. The thread sets `parked` before it reads `running`, and
+    /// a guest does the two in the other order, so at least one of them sees the other.
     fn wait_for_guests(&self) {
         self.parked.store(true, Ordering::SeqCst);
         while self.running.load(Ordering::SeqCst) == 0 && !self.stop.load(Ordering::SeqCst) {
@@ -82,7 +85,7 @@ impl Shared {
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for RunningGuest<'_> {
     fn drop(&mut self) {
         self.0.running.fetch_sub(1, Ordering::Relaxed);
     }
@@ -93,8 +96,8 @@ impl Drop for Ticker {
         self.shared.stop.store(true, Ordering::SeqCst);
         self.waker.unpark();
         if let Some(thread) = self.thread.take() {
-            // The thread ends within one round of idle ticks; a panic there
-            // has nothing left to tell.
+            // The thread ends within one round of idle ticks. If it panicked, nothing is
+            // left to do here.
             let _ = thread.join();
         }
     }

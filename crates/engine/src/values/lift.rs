@@ -1,4 +1,4 @@
-//! What a function returned, as plain values.
+//! Reads what a function returned as plain values.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,15 +7,18 @@ use wasmtime::Val as CoreVal;
 use wasmtime::component::types::Field;
 use wasmtime::component::{Type, Val};
 
-/// A typed function's result, read as its caller wants it.
+/// Why a value of another type is a mistake of this crate.
+const UNSUPPORTED: &str = "a function with this type was bound";
+
+/// The result of a typed function, as its caller sees it.
 pub(crate) enum Returned {
-    /// The value; the ok arm of a result.
+    /// The value, or the ok arm of a result.
     Value(Value),
     /// The err arm of a result.
     GuestError(Value),
 }
 
-/// Bytes that a value takes in memory, itself included.
+/// Bytes of host memory that a value takes, with all that is inside it.
 pub(crate) fn bytes_of(value: &Value) -> u64 {
     let inside: u64 = match value {
         Value::Null | Value::Bool(_) | Value::Signed(_) | Value::Unsigned(_) | Value::Number(_) => 0,
@@ -30,7 +33,7 @@ pub(crate) fn bytes_of(value: &Value) -> u64 {
     size_of::<Value>() as u64 + inside
 }
 
-/// The results of a core function: null for none, a list for several.
+/// The results of a core function: null if there is none, a list if there are several.
 pub(crate) fn core(results: &[CoreVal]) -> Value {
     match results {
         [] => Value::Null,
@@ -50,7 +53,7 @@ fn core_value(value: &CoreVal) -> Value {
         | CoreVal::ExternRef(_)
         | CoreVal::AnyRef(_)
         | CoreVal::ExnRef(_)
-        | CoreVal::ContRef(_) => Value::Null,
+        | CoreVal::ContRef(_) => unreachable!("{UNSUPPORTED}"),
     }
 }
 
@@ -62,19 +65,21 @@ pub(crate) fn component(result: Option<Val>, ty: Option<&Type>) -> Returned {
             Returned::GuestError(payload(err, ty.err().as_ref()))
         }
         (Some(other), Some(ty)) => Returned::Value(value(other, ty)),
-        (None, _) | (_, None) => Returned::Value(Value::Null),
+        (None, None) => Returned::Value(Value::Null),
+        (None, Some(_)) | (Some(_), None) => unreachable!("a result has a type, and only a result has one"),
     }
 }
 
 fn payload(payload: Option<Box<Val>>, ty: Option<&Type>) -> Value {
     match (payload, ty) {
         (Some(inner), Some(ty)) => value(*inner, ty),
-        (None, _) | (_, None) => Value::Null,
+        (None, None) => Value::Null,
+        (None, Some(_)) | (Some(_), None) => unreachable!("a payload has a type, and only a payload has one"),
     }
 }
 
-/// `val`, which has the type `ty`. The type decides only where the value alone
-/// would not: an empty list of bytes is an empty string.
+/// `val`, which has the type `ty`. The type is needed where the value alone is not
+/// clear: an empty list of bytes becomes an empty string.
 fn value(val: Val, ty: &Type) -> Value {
     match val {
         Val::Bool(b) => Value::Bool(b),
@@ -103,7 +108,7 @@ fn value(val: Val, ty: &Type) -> Value {
         }
         Val::Option(None) => Value::Null,
         Val::Option(Some(inner)) => match ty.unwrap_option().ty() {
-            // Only this tells a present option of nothing from an absent one.
+            // The object tells a present option of an absent one from an absent option.
             ty @ Type::Option(_) => Value::Object(vec![("some".to_owned(), value(*inner, &ty))]),
             ty => value(*inner, &ty),
         },
@@ -114,13 +119,12 @@ fn value(val: Val, ty: &Type) -> Value {
         }
         Val::Result(Ok(ok)) => arm("ok", payload(ok, ty.unwrap_result().ok().as_ref())),
         Val::Result(Err(err)) => arm("err", payload(err, ty.unwrap_result().err().as_ref())),
-        // Functions with these in their type are refused when they are bound.
         Val::Map(_)
         | Val::FixedLengthList(_)
         | Val::Resource(_)
         | Val::Future(_)
         | Val::Stream(_)
-        | Val::ErrorContext(_) => Value::Null,
+        | Val::ErrorContext(_) => unreachable!("{UNSUPPORTED}"),
     }
 }
 
@@ -128,11 +132,14 @@ fn arm(name: &str, payload: Value) -> Value {
     Value::Object(vec![(name.to_owned(), payload)])
 }
 
-/// A list; of bytes, it is base64 text, as bytes are in proto3 JSON.
+/// A list. A list of bytes becomes base64 text, as bytes are in proto3 JSON.
 fn list(items: Vec<Val>, ty: &Type) -> Value {
     if !matches!(ty, Type::U8) {
         return Value::List(items.into_iter().map(|item| value(item, ty)).collect());
     }
-    let byte = |item| if let Val::U8(byte) = item { byte } else { 0 };
+    let byte = |item| match item {
+        Val::U8(byte) => byte,
+        other => unreachable!("an item of a list of bytes is {other:?}"),
+    };
     Value::String(STANDARD.encode(items.into_iter().map(byte).collect::<Vec<u8>>()))
 }

@@ -1,10 +1,13 @@
-//! wasmtime's types, told in the domain's words.
+//! Describes wasmtime's types in the words of the domain.
 
 use pilum_types::{Case, Field, ValueType};
 use wasmtime::ValType;
 use wasmtime::component::Type;
 
-/// The domain's name for a component type.
+/// Bytes that an entry of a description takes besides its text.
+const ENTRY_BYTES: usize = 32;
+
+/// The description of a component type.
 pub(crate) fn value_type(ty: &Type) -> ValueType {
     let boxed = |ty: Type| Box::new(value_type(&ty));
     match ty {
@@ -50,9 +53,9 @@ pub(crate) fn value_type(ty: &Type) -> ValueType {
     }
 }
 
-/// Takes what [`value_type`] would make of the type from `left`, in bytes; false
-/// once there is not enough. wasm shares types, a description repeats them: a
-/// small artifact can describe more than fits into memory.
+/// Takes the bytes of the description that [`value_type`] would make from `left`;
+/// false if `left` is not enough. WebAssembly shares types and a description repeats
+/// them, so the description of a small artifact can be larger than the memory.
 pub(crate) fn take_size(ty: &Type, left: &mut usize) -> bool {
     take(0, left)
         && match ty {
@@ -93,10 +96,7 @@ pub(crate) fn take_size(ty: &Type, left: &mut usize) -> bool {
         }
 }
 
-/// What an entry of a description takes beside its text, in bytes.
-const ENTRY_BYTES: usize = 32;
-
-/// Takes so many bytes and an entry from `left`; false if there is not enough.
+/// Takes an entry with so many bytes of text from `left`; false if `left` is not enough.
 pub(crate) fn take(bytes: usize, left: &mut usize) -> bool {
     match left.checked_sub(bytes + ENTRY_BYTES) {
         Some(rest) => {
@@ -107,7 +107,7 @@ pub(crate) fn take(bytes: usize, left: &mut usize) -> bool {
     }
 }
 
-/// The domain's name for a core type.
+/// The description of a core type.
 pub(crate) fn core_type(ty: &ValType) -> ValueType {
     match ty {
         ValType::I32 => ValueType::S32,
@@ -119,7 +119,7 @@ pub(crate) fn core_type(ty: &ValType) -> ValueType {
     }
 }
 
-/// What cannot be passed from outside anywhere in the type, if anything.
+/// The first part of the type that callers cannot pass, if there is one.
 pub(crate) fn unsupported(ty: &ValueType) -> Option<&'static str> {
     match ty {
         ValueType::Unsupported(what) => Some(what),
@@ -148,8 +148,8 @@ pub(crate) fn unsupported(ty: &ValueType) -> Option<&'static str> {
     }
 }
 
-/// Whether a caller that wrote `name` as a parameter's type can mean `ty`:
-/// WIT's own spelling, or the usual names of JSON, protobuf and core wasm.
+/// Whether a caller that wrote `name` as a parameter's type can mean `ty`. Callers may
+/// use WIT's own spelling and the usual names of JSON, protobuf and core WebAssembly.
 pub(crate) fn agrees(name: &str, ty: &ValueType) -> bool {
     let name = name.trim();
     if name.is_empty() || name == ty.to_string() {

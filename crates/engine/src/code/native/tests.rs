@@ -1,4 +1,4 @@
-//! What is on disk is used only if it is what was written there.
+//! Native code on disk is used only if it is exactly what was written.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn open(directory: &Path, max_bytes: u64) -> NativeCache {
 fn keeps_code_across_restarts() {
     let directory = tempfile::tempdir().unwrap();
     assert_eq!(open(directory.path(), 1000).load(DIGEST), None);
-    open(directory.path(), 1000).keep(DIGEST, b"code").unwrap();
+    open(directory.path(), 1000).store(DIGEST, b"code").unwrap();
     assert_eq!(open(directory.path(), 1000).load(DIGEST), Some(b"code".to_vec()));
 }
 
@@ -21,7 +21,7 @@ fn keeps_code_across_restarts() {
 fn every_flipped_byte_is_noticed() {
     let directory = tempfile::tempdir().unwrap();
     let cache = open(directory.path(), 1000);
-    cache.keep(DIGEST, b"native code").unwrap();
+    cache.store(DIGEST, b"native code").unwrap();
     let path = cache.path(DIGEST);
     let written = fs::read(&path).unwrap();
     for i in 0..written.len() {
@@ -29,7 +29,7 @@ fn every_flipped_byte_is_noticed() {
         changed[i] ^= 1;
         fs::write(&path, &changed).unwrap();
         assert_eq!(cache.load(DIGEST), None, "byte {i}");
-        assert!(!path.exists(), "a wrong file is removed");
+        assert!(!path.exists(), "a changed file is removed");
     }
     for length in 0..written.len() {
         fs::write(&path, &written[..length]).unwrap();
@@ -41,28 +41,28 @@ fn every_flipped_byte_is_noticed() {
 fn swapped_files_are_noticed() {
     let directory = tempfile::tempdir().unwrap();
     let cache = open(directory.path(), 1000);
-    cache.keep(DIGEST, b"one").unwrap();
+    cache.store(DIGEST, b"one").unwrap();
     fs::rename(cache.path(DIGEST), cache.path(OTHER)).unwrap();
     assert_eq!(cache.load(OTHER), None);
 }
 
 #[test]
-fn another_key_does_not_do() {
+fn code_under_another_key_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    open(directory.path(), 1000).keep(DIGEST, b"code").unwrap();
+    open(directory.path(), 1000).store(DIGEST, b"code").unwrap();
     fs::remove_file(directory.path().join(KEY_FILE)).unwrap();
     assert_eq!(open(directory.path(), 1000).load(DIGEST), None);
 }
 
 #[test]
-fn the_least_recently_used_goes_first() {
+fn the_least_recently_used_is_evicted_first() {
     let directory = tempfile::tempdir().unwrap();
     let cache = open(directory.path(), 150);
-    cache.keep(DIGEST, &[1; 30]).unwrap();
+    cache.store(DIGEST, &[1; 30]).unwrap();
     let old = SystemTime::UNIX_EPOCH;
     File::open(cache.path(DIGEST)).unwrap().set_modified(old).unwrap();
-    cache.keep(OTHER, &[2; 30]).unwrap();
-    cache.keep(Digest::from_bytes([9; 32]), &[3; 30]).unwrap();
+    cache.store(OTHER, &[2; 30]).unwrap();
+    cache.store(Digest::from_bytes([9; 32]), &[3; 30]).unwrap();
     assert_eq!(cache.load(DIGEST), None);
     assert!(cache.load(OTHER).is_some());
 }

@@ -1,46 +1,56 @@
 //! `wasi:config`: values that the task's owner set.
 
-use crate::guest::Guest;
-use wasmtime::component::{ComponentType, Lift, Linker, Lower};
-use wasmtime::{Result, StoreContextMut};
+use crate::guest::imports::config::bindings::wasi;
+use crate::guest::imports::grant::Grant;
+use crate::guest::state::Guest;
+use wasmtime::Result;
+use wasmtime::component::{HasSelf, Linker};
 
-/// The versions in use; of one interface, though it once had another name.
-const INTERFACES: [&str; 3] = [
-    "wasi:config/store@0.2.0-rc.1",
-    "wasi:config/store@0.2.0-draft-2024-09-27",
-    "wasi:config/runtime@0.2.0-draft",
-];
+/// What the engine knows of this grant.
+pub(super) const GRANT: Grant = Grant {
+    package: "wasi:config/",
+    manifest_entry: "[grants.config]",
+    is_given: |grants| grants.config.is_some(),
+    add_to_linker,
+};
 
-/// Why a value cannot be had. Ours always can.
-#[derive(Debug, Clone, ComponentType, Lift, Lower)]
-#[component(variant)]
-enum Error {
-    #[component(name = "upstream")]
-    _Upstream(String),
-    #[component(name = "io")]
-    _Io(String),
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "wit/config.wit",
+        interfaces: "
+            import wasi:config/store@0.2.0-rc.1;
+            import wasi:config/store@0.2.0-draft-2024-09-27;
+            import wasi:config/runtime@0.2.0-draft;
+        ",
+    });
 }
 
-type Value = std::result::Result<Option<String>, Error>;
-type Values = std::result::Result<Vec<(String, String)>, Error>;
+/// Implements one version of the interface. Reading a value cannot fail.
+macro_rules! implement {
+    ($interface:path, $error:path) => {
+        impl $interface for Guest {
+            fn get(&mut self, key: String) -> std::result::Result<Option<String>, $error> {
+                let found = values(self).iter().find(|(name, _)| *name == key);
+                Ok(found.map(|(_, value)| value.clone()))
+            }
 
-pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
-    for interface in INTERFACES {
-        let mut instance = linker.instance(interface)?;
-        instance.func_wrap("get", |store: StoreContextMut<'_, Guest>, (key,): (String,)| {
-            let found = values(&store).iter().find(|(name, _)| *name == key);
-            let value: Value = Ok(found.map(|(_, value)| value.clone()));
-            Ok((value,))
-        })?;
-        instance.func_wrap("get-all", |store: StoreContextMut<'_, Guest>, (): ()| {
-            let all: Values = Ok(values(&store).to_vec());
-            Ok((all,))
-        })?;
-    }
-    Ok(())
+            fn get_all(&mut self) -> std::result::Result<Vec<(String, String)>, $error> {
+                Ok(values(self).to_vec())
+            }
+        }
+    };
 }
 
-fn values<'a>(store: &'a StoreContextMut<'_, Guest>) -> &'a [(String, String)] {
-    let grants = store.data().grants();
-    grants.and_then(|grants| grants.config.as_deref()).unwrap_or_default()
+implement!(wasi::config0_2_0_rc_1::store::Host, wasi::config0_2_0_rc_1::store::Error);
+implement!(wasi::config0_2_0_draft_2024_09_27::store::Host, wasi::config0_2_0_rc_1::store::Error);
+implement!(wasi::config0_2_0_draft::runtime::Host, wasi::config0_2_0_rc_1::store::Error);
+
+fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
+    wasi::config0_2_0_rc_1::store::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    wasi::config0_2_0_draft_2024_09_27::store::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    wasi::config0_2_0_draft::runtime::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
+}
+
+fn values(guest: &Guest) -> &[(String, String)] {
+    guest.grants().and_then(|grants| grants.config.as_deref()).unwrap_or_default()
 }

@@ -1,43 +1,25 @@
-//! Which imports take a grant by the task's owner.
+//! What the engine knows of one grant.
 
+use crate::guest::state::Guest;
 use pilum_types::Grants;
+use wasmtime::Result;
+use wasmtime::component::Linker;
 
-/// What an import needs its task to be granted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Grant {
-    Config,
-    KeyValue,
-    Logging,
-}
-
-/// The package of each, and how a manifest grants it.
-const GRANTS: [(&str, Grant, &str); 3] = [
-    ("wasi:config/", Grant::Config, "[grants.config]"),
-    ("wasi:keyvalue/", Grant::KeyValue, "[grants] key_value = true"),
-    ("wasi:logging/", Grant::Logging, "[grants] logging = true"),
-];
-
-/// The grant that an import of this name takes; `None` for what everybody has.
-///
-/// Requests to the outside are checked one by one as they leave: much code links
-/// them that never sends any.
-pub(crate) fn grant_of(import: &str) -> Option<Grant> {
-    GRANTS.iter().find(|(package, ..)| import.starts_with(package)).map(|(_, grant, _)| *grant)
-}
-
-/// An import that is missing, with how it would be granted.
-pub(crate) fn missing_grant(import: &str) -> String {
-    let how = GRANTS.iter().find(|(package, ..)| import.starts_with(package)).map_or("", |(.., how)| how);
-    format!("{import} (granted by `{how}` in the task's manifest)")
+/// A package of imports that only granted tasks may have.
+pub(crate) struct Grant {
+    /// How the names of its imports begin: `wasi:logging/`.
+    pub(crate) package: &'static str,
+    /// How a task's manifest grants it, for error messages.
+    pub(crate) manifest_entry: &'static str,
+    /// Whether a task has it.
+    pub(crate) is_given: fn(&Grants) -> bool,
+    /// Links its interfaces, in every version that is known.
+    pub(crate) add_to_linker: fn(&mut Linker<Guest>) -> Result<()>,
 }
 
 impl Grant {
-    /// Whether it is among these.
-    pub(crate) fn is_given(self, grants: &Grants) -> bool {
-        match self {
-            Self::Config => grants.config.is_some(),
-            Self::KeyValue => grants.key_value,
-            Self::Logging => grants.logging,
-        }
+    /// The name of an import that lacks this grant, with how to grant it.
+    pub(crate) fn missing(&self, import: &str) -> String {
+        format!("{import} (granted by `{}` in the task's manifest)", self.manifest_entry)
     }
 }

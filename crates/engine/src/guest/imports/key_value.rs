@@ -1,221 +1,186 @@
-//! `wasi:keyvalue`: buckets of a task's own, kept by the host behind a port.
+//! `wasi:keyvalue`: buckets of values that belong to the task. The host stores them
+//! behind a port.
 
-use crate::guest::Guest;
+pub(crate) mod port;
+
+use crate::guest::imports::grant::Grant;
+use crate::guest::imports::key_value::bindings::wasi::keyvalue::{atomics, batch, store};
+use crate::guest::imports::key_value::port::{KeyValue, KeyValueError};
+use crate::guest::state::Guest;
 use pilum_call::RevisionKey;
-use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use wasmtime::component::{ComponentType, Lift, Linker, Lower, Resource, ResourceType};
-use wasmtime::{Result, StoreContextMut};
+use wasmtime::component::{HasSelf, Linker, Resource, ResourceTableError};
 
-/// The version in use.
-const STORE: &str = "wasi:keyvalue/store@0.2.0-draft";
-const ATOMICS: &str = "wasi:keyvalue/atomics@0.2.0-draft";
-const BATCH: &str = "wasi:keyvalue/batch@0.2.0-draft";
-/// The longest name of a bucket, in bytes.
+/// What the engine knows of this grant.
+pub(super) const GRANT: Grant = Grant {
+    package: "wasi:keyvalue/",
+    manifest_entry: "[grants] key_value = true",
+    is_given: |grants| grants.key_value,
+    add_to_linker,
+};
+
+/// The longest name of a bucket, in bytes. The host holds the names of open buckets.
 const BUCKET_NAME_MAX_BYTES: usize = 256;
 
-/// Keeps values by task, bucket and key. What one task keeps, no other can reach.
-pub trait KeyValue: fmt::Debug + Send + Sync {
-    /// The values of keys, `None` for those that are not there.
-    fn get(&self, owner: RevisionKey, bucket: Arc<str>, keys: Vec<String>) -> Running<Vec<Option<Vec<u8>>>>;
-
-    /// Sets keys, all or none of them.
-    fn set(&self, owner: RevisionKey, bucket: Arc<str>, pairs: Vec<(String, Vec<u8>)>) -> Running<()>;
-
-    /// Deletes keys, as far as they are there.
-    fn delete(&self, owner: RevisionKey, bucket: Arc<str>, keys: Vec<String>) -> Running<()>;
-
-    /// Some keys, and where those after them begin, if there are any.
-    fn keys(&self, owner: RevisionKey, bucket: Arc<str>, after: u64) -> Running<(Vec<String>, Option<u64>)>;
-
-    /// Adds to a number, which is kept as decimal text and begins at 0.
-    fn increment(&self, owner: RevisionKey, bucket: Arc<str>, key: String, delta: u64) -> Running<u64>;
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "wit/key_value.wit",
+        interfaces: "
+            import wasi:keyvalue/store@0.2.0-draft;
+            import wasi:keyvalue/atomics@0.2.0-draft;
+            import wasi:keyvalue/batch@0.2.0-draft;
+        ",
+        imports: {
+            "wasi:keyvalue/store.open": trappable,
+            "wasi:keyvalue/store.[drop]bucket": trappable,
+            default: async | trappable,
+        },
+        with: { "wasi:keyvalue/store.bucket": super::Bucket },
+        trappable_error_type: { "wasi:keyvalue/store.error" => super::OperationError },
+    });
 }
-
-/// An operation under way.
-pub type Running<T> = Pin<Box<dyn Future<Output = std::result::Result<T, KeyValueError>> + Send>>;
-
-/// Why an operation failed, in words for the guest.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct KeyValueError(pub String);
 
 /// A bucket that a guest has opened.
 #[derive(Debug)]
-struct Bucket(Arc<str>);
+#[expect(unreachable_pub, reason = "the generated bindings export it again")]
+pub struct Bucket(Arc<str>);
 
-#[derive(Debug, Clone, ComponentType, Lift, Lower)]
-#[component(variant)]
-enum Error {
-    #[component(name = "no-such-store")]
-    NoSuchStore,
-    #[component(name = "access-denied")]
-    AccessDenied,
-    #[component(name = "other")]
-    Other(String),
+/// Why an operation of a guest has no result.
+#[derive(Debug)]
+#[expect(unreachable_pub, reason = "the generated bindings export it again")]
+pub enum OperationError {
+    /// The guest is told, and goes on.
+    Told(store::Error),
+    /// The guest broke a rule of the component model, and is stopped.
+    Trap(wasmtime::Error),
 }
 
-#[derive(Debug, Clone, ComponentType, Lift, Lower)]
-#[component(record)]
-struct KeyResponse {
-    keys: Vec<String>,
-    cursor: Option<u64>,
+type Result<T> = std::result::Result<T, OperationError>;
+
+/// A bucket, ready for an operation.
+struct OpenBucket {
+    values: Arc<dyn KeyValue>,
+    revision: RevisionKey,
+    name: Arc<str>,
 }
 
-type Answer<T> = std::result::Result<T, Error>;
-type Handle = Resource<Bucket>;
-/// Where values are kept, whose they are, and in which bucket.
-type Opened = (Arc<dyn KeyValue>, RevisionKey, Arc<str>);
+impl store::Host for Guest {
+    fn open(&mut self, name: String) -> Result<Resource<Bucket>> {
+        values_of(self)?;
+        if name.len() > BUCKET_NAME_MAX_BYTES {
+            return Err(OperationError::Told(store::Error::NoSuchStore));
+        }
+        Ok(self.handles().push(Bucket(name.into()))?)
+    }
 
-impl From<KeyValueError> for Error {
-    fn from(KeyValueError(text): KeyValueError) -> Self {
-        Self::Other(text)
+    fn convert_error(&mut self, error: OperationError) -> wasmtime::Result<store::Error> {
+        match error {
+            OperationError::Told(error) => Ok(error),
+            OperationError::Trap(error) => Err(error),
+        }
     }
 }
 
-pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
-    add_store(linker)?;
-    linker.instance(ATOMICS)?.func_wrap_async(
-        "increment",
-        |store: Context<'_>, (bucket, key, delta): (Handle, String, u64)| {
-            Box::new(async move {
-                let (values, task, bucket) = match opened(&store, &bucket)? {
-                    Ok(opened) => opened,
-                    Err(error) => return Ok((Answer::<u64>::Err(error),)),
-                };
-                Ok((values.increment(task, bucket, key, delta).await.map_err(Error::from),))
-            })
-        },
-    )?;
-    add_batch(linker)
-}
+impl store::HostBucket for Guest {
+    async fn get(&mut self, bucket: Resource<Bucket>, key: String) -> Result<Option<Vec<u8>>> {
+        let OpenBucket { values, revision, name } = opened(self, &bucket)?;
+        let mut found = values.get(revision, name, vec![key]).await?;
+        Ok(found.pop().flatten())
+    }
 
-type Context<'a> = StoreContextMut<'a, Guest>;
+    async fn set(&mut self, bucket: Resource<Bucket>, key: String, value: Vec<u8>) -> Result<()> {
+        let OpenBucket { values, revision, name } = opened(self, &bucket)?;
+        Ok(values.set(revision, name, vec![(key, value)]).await?)
+    }
 
-fn add_store(linker: &mut Linker<Guest>) -> Result<()> {
-    let mut instance = linker.instance(STORE)?;
-    instance.resource("bucket", ResourceType::host::<Bucket>(), |mut store, rep| {
-        store.data_mut().handles().delete(Handle::new_own(rep))?;
+    async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> Result<()> {
+        let OpenBucket { values, revision, name } = opened(self, &bucket)?;
+        Ok(values.delete(revision, name, vec![key]).await?)
+    }
+
+    async fn exists(&mut self, bucket: Resource<Bucket>, key: String) -> Result<bool> {
+        let OpenBucket { values, revision, name } = opened(self, &bucket)?;
+        let mut found = values.get(revision, name, vec![key]).await?;
+        Ok(found.pop().flatten().is_some())
+    }
+
+    async fn list_keys(
+        &mut self,
+        bucket: Resource<Bucket>,
+        cursor: Option<u64>,
+    ) -> Result<store::KeyResponse> {
+        let OpenBucket { values, revision, name } = opened(self, &bucket)?;
+        let (keys, cursor) = values.keys(revision, name, cursor.unwrap_or(0)).await?;
+        Ok(store::KeyResponse { keys, cursor })
+    }
+
+    fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
+        self.handles().delete(bucket)?;
         Ok(())
-    })?;
-    instance.func_wrap("open", |mut store: Context<'_>, (name,): (String,)| {
-        if store.data().key_value().is_none() {
-            return Ok((Answer::<Handle>::Err(Error::AccessDenied),));
-        }
-        if name.len() > BUCKET_NAME_MAX_BYTES {
-            return Ok((Err(Error::NoSuchStore),));
-        }
-        Ok((Ok(store.data_mut().handles().push(Bucket(name.into()))?),))
-    })?;
-    instance.func_wrap_async(
-        "[method]bucket.get",
-        |store: Context<'_>, (bucket, key): (Handle, String)| {
-            Box::new(async move {
-                let (values, task, bucket) = match opened(&store, &bucket)? {
-                    Ok(opened) => opened,
-                    Err(error) => return Ok((Answer::<Option<Vec<u8>>>::Err(error),)),
-                };
-                let found = values.get(task, bucket, vec![key]).await;
-                Ok((found.map(|mut found| found.pop().flatten()).map_err(Error::from),))
-            })
-        },
-    )?;
-    instance.func_wrap_async(
-        "[method]bucket.exists",
-        |store: Context<'_>, (bucket, key): (Handle, String)| {
-            Box::new(async move {
-                let (values, task, bucket) = match opened(&store, &bucket)? {
-                    Ok(opened) => opened,
-                    Err(error) => return Ok((Answer::<bool>::Err(error),)),
-                };
-                let found = values.get(task, bucket, vec![key]).await;
-                Ok((found.map(|mut found| found.pop().flatten().is_some()).map_err(Error::from),))
-            })
-        },
-    )?;
-    instance.func_wrap_async(
-        "[method]bucket.set",
-        |store: Context<'_>, (bucket, key, value): (Handle, String, Vec<u8>)| {
-            Box::new(async move {
-                let (values, task, bucket) = match opened(&store, &bucket)? {
-                    Ok(opened) => opened,
-                    Err(error) => return Ok((Answer::<()>::Err(error),)),
-                };
-                Ok((values.set(task, bucket, vec![(key, value)]).await.map_err(Error::from),))
-            })
-        },
-    )?;
-    instance.func_wrap_async(
-        "[method]bucket.delete",
-        |store: Context<'_>, (bucket, key): (Handle, String)| {
-            Box::new(async move {
-                let (values, task, bucket) = match opened(&store, &bucket)? {
-                    Ok(opened) => opened,
-                    Err(error) => return Ok((Answer::<()>::Err(error),)),
-                };
-                Ok((values.delete(task, bucket, vec![key]).await.map_err(Error::from),))
-            })
-        },
-    )?;
-    instance.func_wrap_async(
-        "[method]bucket.list-keys",
-        |store: Context<'_>, (bucket, cursor): (Handle, Option<u64>)| {
-            Box::new(async move {
-                let (values, task, bucket) = match opened(&store, &bucket)? {
-                    Ok(opened) => opened,
-                    Err(error) => return Ok((Answer::<KeyResponse>::Err(error),)),
-                };
-                let found = values.keys(task, bucket, cursor.unwrap_or(0)).await;
-                Ok((found.map(|(keys, cursor)| KeyResponse { keys, cursor }).map_err(Error::from),))
-            })
-        },
-    )
+    }
 }
 
-type Found = Vec<Option<(String, Vec<u8>)>>;
-
-fn add_batch(linker: &mut Linker<Guest>) -> Result<()> {
-    let mut instance = linker.instance(BATCH)?;
-    instance.func_wrap_async("get-many", |store: Context<'_>, (bucket, keys): (Handle, Vec<String>)| {
-        Box::new(async move {
-            let (values, task, bucket) = match opened(&store, &bucket)? {
-                Ok(opened) => opened,
-                Err(error) => return Ok((Answer::<Found>::Err(error),)),
-            };
-            let found = values.get(task, bucket, keys.clone()).await;
-            let paired = |found: Vec<Option<Vec<u8>>>| {
-                keys.into_iter().zip(found).map(|(key, value)| value.map(|value| (key, value))).collect()
-            };
-            Ok((found.map(paired).map_err(Error::from),))
-        })
-    })?;
-    instance.func_wrap_async(
-        "set-many",
-        |store: Context<'_>, (bucket, pairs): (Handle, Vec<(String, Vec<u8>)>)| {
-            Box::new(async move {
-                let (values, task, bucket) = match opened(&store, &bucket)? {
-                    Ok(opened) => opened,
-                    Err(error) => return Ok((Answer::<()>::Err(error),)),
-                };
-                Ok((values.set(task, bucket, pairs).await.map_err(Error::from),))
-            })
-        },
-    )?;
-    instance.func_wrap_async("delete-many", |store: Context<'_>, (bucket, keys): (Handle, Vec<String>)| {
-        Box::new(async move {
-            let (values, task, bucket) = match opened(&store, &bucket)? {
-                Ok(opened) => opened,
-                Err(error) => return Ok((Answer::<()>::Err(error),)),
-            };
-            Ok((values.delete(task, bucket, keys).await.map_err(Error::from),))
-        })
-    })
+impl atomics::Host for Guest {
+    async fn increment(&mut self, bucket: Resource<Bucket>, key: String, delta: u64) -> Result<u64> {
+        let OpenBucket { values, revision, name } = opened(self, &bucket)?;
+        Ok(values.increment(revision, name, key, delta).await?)
+    }
 }
 
-/// What an operation on a bucket needs; a handle that is none is a trap.
-fn opened(store: &Context<'_>, bucket: &Handle) -> Result<Answer<Opened>> {
-    let none = || wasmtime::Error::msg("there is no such handle");
-    let name = Arc::clone(&store.data().handles_ref().ok_or_else(none)?.get(bucket)?.0);
-    Ok(store.data().key_value().map(|(values, task)| (values, task, name)).ok_or(Error::AccessDenied))
+impl batch::Host for Guest {
+    async fn get_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        keys: Vec<String>,
+    ) -> Result<Vec<Option<(String, Vec<u8>)>>> {
+        let OpenBucket { values, revision, name } = opened(self, &bucket)?;
+        let found = values.get(revision, name, keys.clone()).await?;
+        Ok(keys.into_iter().zip(found).map(|(key, value)| value.map(|value| (key, value))).collect())
+    }
+
+    async fn set_many(&mut self, bucket: Resource<Bucket>, pairs: Vec<(String, Vec<u8>)>) -> Result<()> {
+        let OpenBucket { values, revision, name } = opened(self, &bucket)?;
+        Ok(values.set(revision, name, pairs).await?)
+    }
+
+    async fn delete_many(&mut self, bucket: Resource<Bucket>, keys: Vec<String>) -> Result<()> {
+        let OpenBucket { values, revision, name } = opened(self, &bucket)?;
+        Ok(values.delete(revision, name, keys).await?)
+    }
+}
+
+impl From<KeyValueError> for OperationError {
+    fn from(KeyValueError(text): KeyValueError) -> Self {
+        Self::Told(store::Error::Other(text))
+    }
+}
+
+impl From<ResourceTableError> for OperationError {
+    fn from(error: ResourceTableError) -> Self {
+        Self::Trap(error.into())
+    }
+}
+
+fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    store::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    atomics::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    batch::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
+}
+
+/// Where the task's values are stored, if the task was granted any.
+fn values_of(guest: &Guest) -> Result<(Arc<dyn KeyValue>, RevisionKey)> {
+    let granted = guest.grants().is_some_and(|grants| (GRANT.is_given)(grants));
+    let values = guest.services().and_then(|services| services.key_value.clone());
+    match values.zip(guest.revision().cloned()).filter(|_| granted) {
+        Some(values) => Ok(values),
+        None => Err(OperationError::Told(store::Error::AccessDenied)),
+    }
+}
+
+/// The bucket of a handle. A handle that the guest does not have is a trap.
+fn opened(guest: &Guest, bucket: &Resource<Bucket>) -> Result<OpenBucket> {
+    let handles = guest.handles_ref().ok_or(ResourceTableError::NotPresent)?;
+    let name = Arc::clone(&handles.get(bucket)?.0);
+    let (values, revision) = values_of(guest)?;
+    Ok(OpenBucket { values, revision, name })
 }

@@ -1,55 +1,59 @@
 //! `wasi:logging`: lines in the execution's log.
 
-use crate::guest::Guest;
-use wasmtime::component::{ComponentType, Lift, Linker, Lower};
-use wasmtime::{Result, StoreContextMut};
+use crate::guest::imports::grant::Grant;
+use crate::guest::imports::logging::bindings::wasi;
+use crate::guest::imports::logging::bindings::wasi::logging0_1_0_draft::logging::Level;
+use crate::guest::state::Guest;
+use wasmtime::Result;
+use wasmtime::component::{HasSelf, Linker};
 
-/// The versions in use.
-const INTERFACES: [&str; 2] = ["wasi:logging/logging@0.1.0-draft", "wasi:logging/logging"];
+/// What the engine knows of this grant.
+pub(super) const GRANT: Grant = Grant {
+    package: "wasi:logging/",
+    manifest_entry: "[grants] logging = true",
+    is_given: |grants| grants.logging,
+    add_to_linker,
+};
 
-/// How much a line matters.
-#[derive(Debug, Clone, Copy, ComponentType, Lift, Lower)]
-#[expect(dead_code, reason = "only guests make them")]
-#[component(enum)]
-#[repr(u8)]
-enum Level {
-    #[component(name = "trace")]
-    Trace,
-    #[component(name = "debug")]
-    Debug,
-    #[component(name = "info")]
-    Info,
-    #[component(name = "warn")]
-    Warn,
-    #[component(name = "error")]
-    Error,
-    #[component(name = "critical")]
-    Critical,
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "wit/logging.wit",
+        interfaces: "
+            import wasi:logging/logging@0.1.0-draft;
+            import wasi:logging/logging;
+        ",
+    });
 }
 
-impl Level {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Trace => "TRACE",
-            Self::Debug => "DEBUG",
-            Self::Info => "INFO",
-            Self::Warn => "WARN",
-            Self::Error => "ERROR",
-            Self::Critical => "CRITICAL",
-        }
+impl wasi::logging0_1_0_draft::logging::Host for Guest {
+    fn log(&mut self, level: Level, context: String, message: String) {
+        write(self, level, &context, &message);
     }
 }
 
-pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
-    for interface in INTERFACES {
-        linker.instance(interface)?.func_wrap(
-            "log",
-            |mut store: StoreContextMut<'_, Guest>, (level, context, message): (Level, String, String)| {
-                let place = if context.is_empty() { String::new() } else { format!("{context}: ") };
-                store.data_mut().log(&format!("{} {place}{message}", level.as_str()));
-                Ok(())
-            },
-        )?;
+impl wasi::logging::logging::Host for Guest {
+    fn log(&mut self, level: Level, context: String, message: String) {
+        write(self, level, &context, &message);
     }
-    Ok(())
+}
+
+fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
+    wasi::logging0_1_0_draft::logging::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    wasi::logging::logging::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
+}
+
+fn write(guest: &mut Guest, level: Level, context: &str, message: &str) {
+    let level = match level {
+        Level::Trace => "TRACE",
+        Level::Debug => "DEBUG",
+        Level::Info => "INFO",
+        Level::Warn => "WARN",
+        Level::Error => "ERROR",
+        Level::Critical => "CRITICAL",
+    };
+    if context.is_empty() {
+        guest.log(&format!("{level} {message}"));
+    } else {
+        guest.log(&format!("{level} {context}: {message}"));
+    }
 }

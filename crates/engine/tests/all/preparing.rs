@@ -1,4 +1,4 @@
-//! From bytes to code: what is refused and why, and what is done only once.
+//! Preparing code: what is refused and why, and what is done only once.
 
 use crate::rig::{LIMITS, Rig, ended, engine};
 use pilum_types::ArtifactSource;
@@ -7,7 +7,7 @@ const ADD: &str = r#"(module (func (export "add") (param i32 i32) (result i32)
     (i32.add (local.get 0) (local.get 1))))"#;
 
 #[tokio::test]
-async fn bytes_that_are_no_wasm_are_refused_with_the_offset() {
+async fn bytes_that_are_not_wasm_are_refused_with_the_offset() {
     let rig = Rig::new();
     let add = wat::parse_str(ADD).unwrap();
     let mut wrong_opcode = add.clone();
@@ -58,7 +58,7 @@ async fn a_restart_does_not_compile_again() {
     let first = Rig::new();
     let digest = first.code(ADD).await.unwrap().digest();
     drop(first.engine);
-    // Neither the artifact's blob nor its file is there any more: only native code can serve this.
+    // The artifact's blob and its file are removed, so only native code can serve this.
     std::fs::remove_dir_all(first.directory.path().join("blobs")).unwrap();
     std::fs::remove_file(first.directory.path().join("code.wasm")).unwrap();
     let again = Rig { engine: engine(first.directory.path(), false), directory: first.directory };
