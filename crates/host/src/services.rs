@@ -97,7 +97,7 @@ impl KeyValue for Values {
     }
 }
 
-/// The guest is told the error's text.
+/// The guest gets the error's text.
 fn map_kv_error<T>(
     operation: impl Future<Output = Result<T, pilum_execution::KeyValueError>> + Send + 'static,
 ) -> KeyValueFuture<T> {

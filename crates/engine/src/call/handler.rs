@@ -137,7 +137,7 @@ async fn deliver(
     Ok(Output::Response { status, body: kept })
 }
 
-/// What the guest is told when the body of its request ends early.
+/// The error that the guest gets when the body of its request ends early.
 #[expect(clippy::needless_pass_by_value, reason = "a function for map_err")]
 fn incoming_error(error: HttpBodyError) -> HttpError {
     if error.is::<LengthLimitError>() {

@@ -28,11 +28,12 @@ pub(crate) struct GuestEnv {
     pub(crate) environment: Arc<[(String, String)]>,
     /// Receives each log line.
     pub(crate) log_sink: Option<LogSink>,
-    /// What only a command sees. `None` for a typed function and for a handler.
-    pub(crate) command: Option<CommandIo>,
+    /// What only a command sees. `None` for a typed function and for a handler. Boxed,
+    /// because most calls have none and the environment is moved on each call.
+    pub(crate) command: Option<Box<CommandIo>>,
 }
 
-/// What a command sees beside its environment.
+/// What a command sees besides its environment variables.
 #[derive(Debug, Clone)]
 pub(crate) struct CommandIo {
     /// `argv[0]`.
@@ -53,7 +54,7 @@ impl GuestEnv {
             context;
         let command = command_stdin.map(|stdin| {
             let chunks = if let OutputMode::Stream(chunks) = output { Some(chunks) } else { None };
-            CommandIo { task_name, function, stdin: Bytes::from(stdin), chunks }
+            Box::new(CommandIo { task_name, function, stdin: Bytes::from(stdin), chunks })
         });
         Self { revision, policy, environment, log_sink, command }
     }

@@ -133,7 +133,7 @@ impl WasiHttpHooks for Outgoing {
     }
 }
 
-/// What the guest is told.
+/// The error that the guest gets.
 fn wasi_error(error: SendError) -> Error {
     match error {
         SendError::AddressNotAllowed => Error::DestinationIpProhibited,

@@ -157,7 +157,7 @@ impl WarmPool {
         &self.code
     }
 
-    /// Registers a call, which counts as demand until the answer is dropped. `setup` is
+    /// Registers a call, which counts as demand until the returned value is dropped. `setup` is
     /// used for new instances if this is the first call.
     pub(crate) fn register_call(self: Arc<Self>, setup: impl FnOnce() -> InstanceSetup) -> Demand {
         let mut state = locked(&self.state);

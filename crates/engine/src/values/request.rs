@@ -136,3 +136,6 @@ fn header_map(value: &Value) -> Result<HeaderMap, BindError> {
 fn not_a_pair(index: usize) -> BindError {
     parameter_error(&format!("headers[{index}]"), "expected a pair of name and value".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,7 @@ async fn a_handle_cannot_be_passed_and_other_functions_still_work() {
     );
 }
 
-/// `run` in two interfaces and two versions, `stop` in one, `only` beside them.
+/// `run` in two interfaces and two versions, `stop` in one, `only` outside of interfaces.
 fn interfaces() -> String {
     let instance = |name: &str, functions: &[(&str, u32)]| {
         let functions: String =

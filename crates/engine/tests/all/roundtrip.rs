@@ -35,7 +35,7 @@ const VALUES_PER_CALL_MAX: usize = 3;
 /// Numbers that decide where a value is spoilt: more than a value has levels.
 const CHOICES: usize = 24;
 
-/// One component and what is sent to it.
+/// One component, and the values that are sent to it.
 #[derive(Debug, Clone)]
 struct Plan {
     ty: ValueType,
@@ -141,7 +141,7 @@ fn the_error_of_a_misfit_names_its_path() {
                 match rig.bind(code, &function, vec![parameter]).map(|_| ()) {
                     Err(BindError::Parameter { path: found, reason }) => {
                         prop_assert_eq!(&found, &path, "{}: {}", shown, reason);
-                        prop_assert!(fault.is_told_by(&reason), "{}: {}: {:?}", shown, reason, fault);
+                        prop_assert!(fault.is_named_in(&reason), "{}: {}: {:?}", shown, reason, fault);
                     }
                     other => return Err(failed(format!("{shown}: {other:?}"))),
                 }

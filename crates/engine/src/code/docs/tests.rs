@@ -1,4 +1,4 @@
-//! Sections that are right, and all the ways in which they are not.
+//! Sections that can be read, and sections that cannot.
 
 use super::*;
 
@@ -6,7 +6,7 @@ const INTERFACES: &str = r#"(instance $i)
     (export "acme:shop/cart@1.2.0" (instance $i)) (export "plain" (instance $i))
     (export "acme:shop/twice" (instance $i)) (export "acme:bank/twice" (instance $i))"#;
 
-/// A component with that section, beside what it exports.
+/// A component with such a section and some exports.
 fn component(version: &str, json: &str) -> Vec<u8> {
     let json = json.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     wat::parse_str(format!(
@@ -45,7 +45,7 @@ fn functions_of_the_world_and_of_interfaces() {
 }
 
 #[test]
-fn the_first_version_has_texts_alone() {
+fn version_0_has_texts_without_objects() {
     let json = r#"{ "worlds": { "any-name": {
         "funcs": { "add": "The sum." }, "interfaces": { "plain": { "funcs": { "get": "Gets." } } }
     } } }"#;
@@ -53,7 +53,7 @@ fn the_first_version_has_texts_alone() {
 }
 
 #[test]
-fn of_several_worlds_the_root_is_the_components() {
+fn of_several_worlds_only_the_root_counts() {
     let json = r#"{ "worlds": {
         "other": { "func_exports": { "add": { "docs": "Not this." } } },
         "root": { "func_exports": { "add": { "docs": "The sum." } } }
@@ -63,7 +63,7 @@ fn of_several_worlds_the_root_is_the_components() {
 }
 
 #[test]
-fn what_is_malformed_is_no_docs() {
+fn a_malformed_section_gives_no_docs() {
     for json in ["", "{", "[]", "null", r#"{"worlds":5}"#, r#"{"worlds":{"root":{"func_exports":[1]}}}"#] {
         check("\\01", json, &[]);
     }

@@ -49,8 +49,8 @@ pub struct Bucket(Arc<str>);
 #[derive(Debug)]
 #[expect(unreachable_pub, reason = "the generated bindings export it again")]
 pub enum OperationError {
-    /// The guest is told, and goes on.
-    Told(store::Error),
+    /// The guest gets the error and goes on.
+    Returned(store::Error),
     /// The guest broke a rule of the component model, and is stopped.
     Trap(wasmtime::Error),
 }
@@ -68,14 +68,14 @@ impl store::Host for Guest {
     fn open(&mut self, name: String) -> Result<Resource<Bucket>> {
         values_of(self)?;
         if name.len() > BUCKET_NAME_MAX_BYTES {
-            return Err(OperationError::Told(store::Error::NoSuchStore));
+            return Err(OperationError::Returned(store::Error::NoSuchStore));
         }
         Ok(self.handles().push(Bucket(name.into()))?)
     }
 
     fn convert_error(&mut self, error: OperationError) -> wasmtime::Result<store::Error> {
         match error {
-            OperationError::Told(error) => Ok(error),
+            OperationError::Returned(error) => Ok(error),
             OperationError::Trap(error) => Err(error),
         }
     }
@@ -151,7 +151,7 @@ impl batch::Host for Guest {
 
 impl From<KeyValueError> for OperationError {
     fn from(KeyValueError(text): KeyValueError) -> Self {
-        Self::Told(store::Error::Other(text))
+        Self::Returned(store::Error::Other(text))
     }
 }
 
@@ -173,7 +173,7 @@ fn values_of(guest: &Guest) -> Result<(Arc<dyn KeyValue>, RevisionKey)> {
     let values = guest.services().and_then(|services| services.key_value.clone());
     match values.zip(guest.revision().cloned()).filter(|_| granted) {
         Some(values) => Ok(values),
-        None => Err(OperationError::Told(store::Error::AccessDenied)),
+        None => Err(OperationError::Returned(store::Error::AccessDenied)),
     }
 }
 

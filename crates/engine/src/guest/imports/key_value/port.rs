@@ -50,7 +50,7 @@ pub trait KeyValue: fmt::Debug + Send + Sync {
 /// An operation of the port that is under way.
 pub type KeyValueFuture<T> = BoxFuture<'static, Result<T, KeyValueError>>;
 
-/// Why an operation failed, as the guest is told.
+/// Why an operation failed. The guest gets this text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct KeyValueError(pub String);
