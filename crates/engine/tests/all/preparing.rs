@@ -45,6 +45,43 @@ async fn every_import_that_is_not_granted_is_named() {
     );
 }
 
+/// The interfaces that take a grant, in every version that is linked, with the manifest's
+/// entry for each.
+fn granted_interfaces() -> Vec<(&'static str, String, &'static str)> {
+    let values = r#"(type $e' (variant (case "upstream" string) (case "io" string)))
+        (export "error" (type $e (eq $e')))
+        (export "get" (func (param "key" string) (result (result (option string) (error $e)))))
+        (export "get-all" (func (result (result (list (tuple string string)) (error $e)))))"#;
+    let log = r#"(type $l' (enum "trace" "debug" "info" "warn" "error" "critical"))
+        (export "level" (type $l (eq $l')))
+        (export "log" (func (param "level" $l) (param "context" string) (param "message" string)))"#;
+    [
+        ("wasi:config/store@0.2.0-rc.1", values, "[grants.config]"),
+        ("wasi:config/store@0.2.0-draft-2024-09-27", values, "[grants.config]"),
+        ("wasi:config/runtime@0.2.0-draft", values, "[grants.config]"),
+        ("wasi:logging/logging@0.1.0-draft", log, "[grants] logging = true"),
+        ("wasi:logging/logging", log, "[grants] logging = true"),
+    ]
+    .map(|(name, exports, entry)| {
+        (name, format!("(component (import \"{name}\" (instance {exports})))"), entry)
+    })
+    .to_vec()
+}
+
+#[tokio::test]
+async fn every_version_of_a_granted_interface_is_linked() {
+    let rig = Rig::new();
+    for (name, wat, entry) in granted_interfaces() {
+        // If the types differed, the error would be another one.
+        assert_eq!(
+            rig.code(&wat).await.unwrap_err().to_string(),
+            format!(
+                "the artifact imports what is not granted: {name} (granted by `{entry}` in the task's manifest)"
+            )
+        );
+    }
+}
+
 #[tokio::test]
 async fn features_that_are_off_are_refused() {
     let rig = Rig::new();
