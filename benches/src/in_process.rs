@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-/// How long what ends may take to let go of the data directory.
+/// How long executions may take to end and to release the data directory.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// The host's executions, in this process.
@@ -41,7 +41,7 @@ impl InProcess {
         Self::start_with(data, root, |_| {})
     }
 
-    /// The same with a configuration that is changed first.
+    /// As [`start`](Self::start), with a configuration that `change` has changed.
     pub(crate) fn start_with(
         data: &Path,
         root: Option<PathBuf>,
@@ -55,8 +55,8 @@ impl InProcess {
         Ok(Self { executions: wiring::executions(&config)? })
     }
 
-    /// Starts over `data` with a few instance slots, compiling in this process: as
-    /// valgrind can bear it.
+    /// Starts over `data` with a few instance slots and a compiler in this process, so
+    /// that it can run under valgrind.
     pub(crate) fn start_small(data: &Path) -> Result<Self> {
         let mut config = Config::default();
         config.storage.data_dir = data.to_owned();
@@ -70,10 +70,10 @@ impl InProcess {
             code_cache_max_bytes: config.engine.code_cache_max_bytes,
             native_cache_max_bytes: config.engine.native_cache_max_bytes,
         };
-        let engine =
-            Engine::new(&settings, wiring::artifacts(&config)?, Compiler::InProcess, Services::default())?;
-        let runtime =
-            EngineRuntime::new(engine, KeyValues::open(data, config.storage.key_value_task_max_bytes)?);
+        let artifacts = wiring::artifacts(&config)?;
+        let engine = Engine::new(&settings, artifacts.clone(), Compiler::InProcess, Services::default())?;
+        let values = KeyValues::open(data, config.storage.key_value_task_max_bytes)?;
+        let runtime = EngineRuntime::new(engine, artifacts, values);
         let executions = Executions::start(runtime, wiring::store(&config)?, config.execution_settings())?;
         Ok(Self { executions })
     }
@@ -96,13 +96,13 @@ impl InProcess {
         self.run(Target::Existing { id: task.clone(), otherwise: None }, call).await.map(drop)
     }
 
-    /// Registers a task whose calls are then accepted and put off.
+    /// Registers a task whose calls are then submitted to run a day later.
     pub(crate) async fn accepting(&self, name: &str) -> Result<Accepting<'_>> {
         let task = self.register(name, guests::source(guests::CORE)?, ADD).await?;
         Ok(Accepting { host: self, task })
     }
 
-    /// Ends, so that another may start over the same data.
+    /// Ends, so that another host may start over the same data.
     pub(crate) async fn end(self) {
         self.executions.drain(DRAIN_MAX).await;
     }
@@ -123,14 +123,14 @@ impl InProcess {
     }
 }
 
-/// A task whose calls are accepted and put off for a day.
+/// A task whose calls are submitted to run a day later.
 pub(crate) struct Accepting<'a> {
     host: &'a InProcess,
     task: TaskId,
 }
 
 impl Accepting<'_> {
-    /// Accepts with so many in flight; returns how many a second.
+    /// Submits with so many calls in flight; returns how many were accepted in a second.
     pub(crate) async fn accept(&self, in_flight: usize, duration: Duration) -> Result<f64> {
         let began = Instant::now();
         let target = Target::Existing { id: self.task.clone(), otherwise: None };

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 pub struct CallContext {
     /// The task's name; a command's `argv[0]`.
     pub task_name: TaskName,
-    /// The revision whose code runs. Ready instances and stored values belong to it.
+    /// The revision whose code runs. Warm instances belong to it, and stored values to its task.
     pub revision: RevisionKey,
     /// The policy of that revision.
     pub policy: Arc<Policy>,
@@ -66,15 +66,15 @@ pub struct RevisionKey {
 /// Where the output of a call goes.
 #[derive(Debug, Clone, Default)]
 pub enum OutputMode {
-    /// Into the outcome, at most as many bytes as a result may have.
+    /// Into the outcome, up to the bound of a result.
     #[default]
     Collect,
-    /// Out at once, chunk by chunk: a command's standard output, a handler's body. The
-    /// channel's capacity is how far the guest may be ahead of the reader. A reader
-    /// that has gone looks like a closed file to the guest. The value that a typed
-    /// function returns goes into the outcome all the same.
+    /// To the reader at once, in chunks: a command's standard output, or a handler's
+    /// body. The channel's capacity bounds how many chunks the guest may write before
+    /// the reader has taken them. If the reader has gone, the guest's writes fail as on a
+    /// closed file. The value that a typed function returns still goes into the outcome.
     Stream(mpsc::Sender<Bytes>),
-    /// A handler's response as soon as its status and headers are known; the body
-    /// follows as the handler writes it.
+    /// A handler's response, as soon as its status and headers are known. The body
+    /// follows while the handler writes it. The channel must have room for the response.
     HttpResponse(mpsc::Sender<HttpResponse>),
 }

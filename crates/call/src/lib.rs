@@ -1,9 +1,9 @@
 //! One call of a function, as it crosses from the execution layer to the engine.
 //!
 //! [`CallContext`] says what an attempt runs under, [`OutputMode`] where its output
-//! goes, [`LogSink`] who is told of its log lines, and [`BindError`] why a call does
-//! not fit its function. The execution layer makes these values, and the engine uses
-//! the same ones: nothing is copied from one type into a twin of it on the way.
+//! goes, [`LogSink`] receives its log lines, and [`BindError`] says why a call does not
+//! fit its function. The execution layer makes these values and the engine uses them, so
+//! no value is copied into another type on the way.
 //!
 //! **Invariant:** types only. This crate runs nothing, stores nothing, and imports
 //! neither wasmtime nor any sibling but [`pilum_types`], so the execution layer and

@@ -1,4 +1,4 @@
-//! Who is told of a guest's log lines while the guest writes them.
+//! Receives a guest's log lines while the guest writes them.
 
 use pilum_types::LogLine;
 use std::fmt;

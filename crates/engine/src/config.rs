@@ -1,73 +1,74 @@
 //! The one place where wasmtime is configured.
 
-use crate::EngineError;
+use crate::error::EngineError;
 use std::path::PathBuf;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-/// Native stack of a guest, in bytes. Deep enough for recursive parsers;
-/// a guest that needs more ends with TRAP_STACK_OVERFLOW.
+/// Native stack of a guest, in bytes. It is deep enough for recursive parsers. A guest
+/// that needs more ends with TRAP_STACK_OVERFLOW.
 const WASM_STACK_MAX_BYTES: usize = 512 << 10;
-/// Stack of a call's fiber, in bytes: the guest's part and room for host calls.
+/// Stack of a call's fiber, in bytes: the guest's stack and room for host calls.
 const FIBER_STACK_BYTES: usize = WASM_STACK_MAX_BYTES + (512 << 10);
-/// Core instances in one component, at most. Components of the JavaScript and
-/// Python toolchains have up to about 20.
+/// Core instances that one component may have. Components of the JavaScript and Python
+/// toolchains have up to about 20.
 const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 40;
-/// Linear memories in one component, at most.
+/// Linear memories that one component may have.
 const MEMORIES_PER_COMPONENT_MAX: u32 = 4;
-/// Tables in one component, at most, and in one module.
+/// Tables that one component, and one module, may have.
 const TABLES_PER_COMPONENT_MAX: u32 = 20;
-/// Host data of one core instance or component, in bytes: grows with the
-/// number of its imports, exports and globals.
+/// Host data of one core instance or component, in bytes. It grows with the number of
+/// imports, exports and globals.
 const INSTANCE_MAX_BYTES: usize = 1 << 20;
-/// Linear memory, and table, that a freed slot keeps mapped, in bytes: the next
-/// call of the same function then has no page faults. What a guest wrote is
-/// reset; where the kernel can tell which pages that is (`PAGEMAP_SCAN`, Linux
-/// 6.7), only those cost anything.
+/// Bytes of linear memory, and of tables, that a freed slot keeps mapped, so that the
+/// next call of the same function has no page faults. wasmtime resets what a guest
+/// wrote. Where the kernel can say which pages those are (`PAGEMAP_SCAN`, Linux 6.7),
+/// only those pages are reset.
 const KEEP_RESIDENT_BYTES: usize = 256 << 10;
-/// The same where the kernel cannot tell: all of it is reset on every call.
+/// The same where the kernel cannot say so: every call then resets all of it.
 const KEEP_RESIDENT_UNSCANNED_BYTES: usize = 16 << 10;
-/// Stack that a freed slot keeps mapped, in bytes. All of it is zeroed after
-/// every call, so it is what small functions use and no more.
+/// Bytes of stack that a freed slot keeps mapped. All of it is zeroed after every call,
+/// so it is only as much as small functions use.
 const STACK_KEEP_RESIDENT_BYTES: usize = 8 << 10;
-/// Address space reserved for each linear memory, in bytes. With all of it
-/// reserved a 32-bit guest needs no bounds check on any access.
+/// Address space reserved for each linear memory, in bytes. This is all that a 32-bit
+/// guest can address, so no access needs a bounds check.
 const MEMORY_RESERVATION_BYTES: u64 = 4 << 30;
-/// Guard behind each linear memory, in bytes; offsets up to it need no check.
+/// Guard region behind each linear memory, in bytes. Offsets up to this size need no
+/// check either.
 const MEMORY_GUARD_BYTES: u64 = 32 << 20;
-/// Frames a trap's backtrace shows.
+/// Frames that a trap's backtrace shows.
 pub(crate) const BACKTRACE_FRAMES_MAX: usize = 20;
 
-/// What the host decides about the engine.
+/// The settings of an engine. The host sets them from its configuration.
 #[derive(Debug, Clone)]
 pub struct EngineSettings {
-    /// Where native code is kept.
+    /// The directory of native code.
     pub directory: PathBuf,
-    /// Instances that can live at once.
+    /// Instances that can exist at once.
     pub instance_slots: u32,
-    /// Linear memory that one instance may have, in bytes, whatever a call's
-    /// own limit says.
+    /// Linear memory that one instance may have, in bytes, even if a call's own limit is
+    /// higher.
     pub memory_max_bytes: u64,
-    /// Elements that one table may have, whatever a call's own limit says.
+    /// Elements that one table may have, even if a call's own limit is higher.
     pub table_max_elements: u64,
-    /// Whether guests count fuel. It makes them slower by some tens of percent.
+    /// Whether guests count fuel, which slows them down by some tens of percent.
     pub metered: bool,
-    /// Native code kept in memory, in bytes; the least recently used goes first.
+    /// Native code kept in memory, in bytes. The least recently used is evicted first.
     pub code_cache_max_bytes: u64,
-    /// Native code kept on disk, in bytes; the least recently used goes first.
+    /// Native code kept on disk, in bytes. The least recently used is evicted first.
     pub native_cache_max_bytes: u64,
 }
 
 /// How instances get their memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Allocation {
-    /// From slots reserved at start: instantiation is a few microseconds.
+    /// From slots reserved at start. Instantiation takes a few microseconds.
     Pooled,
-    /// From the operating system at each instantiation: works without a reservation.
+    /// From the operating system at each instantiation. Nothing is reserved.
     OnDemand,
 }
 
-/// The part of the configuration that shapes generated code. A compiling child
-/// is given this and nothing else.
+/// The part of the configuration that shapes native code. A compiling child uses only
+/// this part.
 pub(crate) fn codegen_config(metered: bool) -> Config {
     let mut config = Config::new();
     config
@@ -79,8 +80,7 @@ pub(crate) fn codegen_config(metered: bool) -> Config {
         .memory_init_cow(true)
         .max_wasm_stack(WASM_STACK_MAX_BYTES)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(BACKTRACE_FRAMES_MAX))
-        // Off unless the host is one day configured otherwise: each is a
-        // surface that no toolchain we know needs today.
+        // Each of these could be attacked, and no toolchain we know needs one today.
         .wasm_memory64(false)
         .wasm_custom_page_sizes(false)
         .wasm_gc(false)
@@ -111,8 +111,8 @@ fn pool(settings: &EngineSettings) -> Result<PoolingAllocationConfig, EngineErro
     let slots = settings.instance_slots;
     let scans = PoolingAllocationConfig::is_pagemap_scan_available();
     let keep_resident_bytes = if scans { KEEP_RESIDENT_BYTES } else { KEEP_RESIDENT_UNSCANNED_BYTES };
-    // Each slot holds the largest component, so that a call which has a slot
-    // never finds the pool empty. Beyond what is used this is only address space.
+    // Each slot has room for the largest component, so that a call with a slot never
+    // finds the pool empty. What is not used is only address space.
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_core_instances(slots.saturating_mul(CORE_INSTANCES_PER_COMPONENT_MAX))

@@ -1,55 +1,44 @@
-//! Runs WebAssembly: compiles verified artifacts, keeps native code, makes
-//! instances, calls functions by name with plain values, and holds every call
-//! to its limits.
+//! Runs WebAssembly: prepares verified artifacts, makes instances of them, and calls
+//! their functions by name with plain values, within the limits of each call.
 //!
-//! In reading order: [`Engine`] is the face; `config` is the one place where
-//! wasmtime is configured; `compile` and `native` turn bytes into code;
-//! `code` and `exports` say what the code can do, `docs` what its author says of
-//! it; `lower`, `lift` and `json`
-//! convert values; `call` runs one call and `handler` one of an http handler;
-//! `house`, `shelf` and `instance` give it an instance; `guest`, `limiter`,
-//! `output`, `pieces`, `outgoing` and `ticker` are what stands around the guest
-//! while it runs; `failure` reads its end.
+//! In reading order: [`Engine`] is the interface of the crate. `config` is the one
+//! place where wasmtime is configured, and `error` has the errors. Then come the
+//! folders, each of which imports only those before it:
+//! - `values` converts between plain values and the values of functions;
+//! - `guest` is what surrounds a guest while it runs: its limits, its environment, its
+//!   output, its requests, and what it may import;
+//! - `code` compiles, caches, links and describes code;
+//! - `pool` makes instances and holds idle ones;
+//! - `call` fits a call to its function and runs it.
 //!
-//! **Invariant:** this is the only crate that knows wasmtime, and it knows no
-//! network: bytes come in as a [`pilum_artifact::VerifiedArtifact`] and in no
-//! other way. It imports neither tonic nor the execution crate.
+//! To add a grant, begin at `guest::imports`.
+//!
+//! **Invariant:** this is the only crate that knows wasmtime, and it knows no network.
+//! Bytes come in only as a [`pilum_artifact::VerifiedArtifact`]. It imports neither
+//! tonic nor the execution crate.
+//!
+//! **Invariant:** it reads artifacts and never writes them. The host keeps uploads and
+//! pins artifacts in the [`pilum_artifact::ArtifactStore`].
+//!
+//! **Invariant:** the imports between its files form no circle. A file imports what it
+//! uses from the file that defines it.
 
-mod bind;
-mod call;
-mod code;
-mod compile;
 mod config;
-mod docs;
 mod engine;
 mod error;
-mod exports;
-mod failure;
-mod grants;
-mod guest;
-mod handler;
-mod house;
-mod imports;
-mod instance;
-mod json;
-mod lift;
-mod limiter;
-mod lower;
-mod native;
-mod outgoing;
-mod output;
-mod pieces;
-mod request;
-mod shelf;
-mod ticker;
-mod wit;
 
-pub use bind::BoundCall;
-pub use code::Code;
-pub use compile::{Compiler, run_compile_child};
+mod call;
+mod code;
+mod guest;
+mod pool;
+mod values;
+
+pub use call::bind::BoundCall;
+pub use code::compile::{Compiler, run_compile_child};
+pub use code::prepared::Code;
 pub use config::EngineSettings;
-pub use engine::{Engine, OwnedInstances, RetainedArtifact};
+pub use engine::{Engine, WarmPoolGuard};
 pub use error::EngineError;
-pub use guest::Services;
-pub use imports::{KeyValue, KeyValueError, Running};
-pub use outgoing::{SendError, SendRequest, Sending};
+pub use guest::imports::key_value::port::{KeyValue, KeyValueError, KeyValueFuture};
+pub use guest::outgoing::{SendError, SendFuture, SendRequest};
+pub use guest::services::Services;

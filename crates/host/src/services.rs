@@ -1,39 +1,39 @@
-//! What the engine's guests are offered beyond WASI, over the artifact store's way
-//! out and the execution layer's file of values.
+//! Implements what guests may use beyond WASI: requests to other servers and stored
+//! values.
 
 use crate::runtime::values_of;
 use http_body_util::BodyExt as _;
 use pilum_artifact::{Outbound, OutboundRequestError};
 use pilum_call::{HttpBody, RevisionKey};
-use pilum_engine::{KeyValue, KeyValueError, Running, SendError, SendRequest, Sending};
-use pilum_sqlite::KeyValues;
-use pilum_store::{KeyPage, KeyValueStore as _};
+use pilum_engine::{KeyValue, KeyValueError, KeyValueFuture, SendError, SendFuture, SendRequest};
+use pilum_store::{KeyPage, KeyValueStore};
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Requests of all guests that may be under way at once.
+/// Requests of all guests together that may be under way at once. Each holds a socket.
 const REQUESTS_AT_ONCE: usize = 256;
 
-/// Sends guests' requests under the rules for addresses.
+/// Sends guests' requests, within the rules for addresses.
 pub(crate) struct Requests {
     outbound: Arc<Outbound>,
-    /// Turns to have a request under way, its answer's body included: each holds a
-    /// socket, and a thread while its name is resolved. Never closed.
-    turns: Arc<Semaphore>,
+    /// One permit for each request under way, until the body of its response has been
+    /// read. A request holds a socket, and a thread while its name is resolved. Never
+    /// closed.
+    permits: Arc<Semaphore>,
 }
 
 impl Requests {
-    /// Over this way out.
+    /// Sends through `outbound`.
     pub(crate) fn new(outbound: Outbound) -> Self {
-        Self { outbound: Arc::new(outbound), turns: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)) }
+        Self { outbound: Arc::new(outbound), permits: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)) }
     }
 }
 
 impl SendRequest for Requests {
-    fn send(&self, request: http::Request<HttpBody>) -> Sending {
+    fn send(&self, request: http::Request<HttpBody>) -> SendFuture {
         let outbound = Arc::clone(&self.outbound);
-        let Ok(turn) = Arc::clone(&self.turns).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             return Box::pin(std::future::ready(Err(SendError::TooMany)));
         };
         Box::pin(async move {
@@ -43,12 +43,12 @@ impl SendRequest for Requests {
                 OutboundRequestError::Timeout => SendError::Timeout,
                 OutboundRequestError::Broken => SendError::Broken,
             })?;
-            let held = move |frame| {
-                // Held for as long as the body is.
-                let _ = &turn;
+            let with_permit = move |frame| {
+                // The closure owns the permit, so the permit lives as long as the body.
+                let _ = &permit;
                 frame
             };
-            Ok(answered.map(|body| body.map_err(Into::into).map_frame(held).boxed_unsync()))
+            Ok(answered.map(|body| body.map_err(Into::into).map_frame(with_permit).boxed_unsync()))
         })
     }
 }
@@ -59,50 +59,81 @@ impl fmt::Debug for Requests {
     }
 }
 
-/// Keeps guests' values.
+/// Stores guests' values.
 #[derive(Debug)]
-pub(crate) struct Values(KeyValues);
+pub(crate) struct Values<K>(K);
 
-impl Values {
-    /// In this file.
-    pub(crate) fn new(values: KeyValues) -> Self {
+impl<K: KeyValueStore + Clone> Values<K> {
+    /// Stores them in `values`.
+    pub(crate) fn new(values: K) -> Self {
         Self(values)
     }
+
+    /// Runs an operation in the namespace of a task.
+    fn with<T, F>(
+        &self,
+        revision: &RevisionKey,
+        operation: impl FnOnce(K, String) -> F + Send + 'static,
+    ) -> KeyValueFuture<T>
+    where
+        F: Future<Output = Result<T, pilum_store::KeyValueError>> + Send,
+        T: Send,
+    {
+        let (values, namespace) = (self.0.clone(), values_of(&revision.tenant, &revision.task));
+        Box::pin(async move { operation(values, namespace).await.map_err(map_kv_error) })
+    }
 }
 
-fn told<T>(
-    running: impl Future<Output = Result<T, pilum_store::KeyValueError>> + Send + 'static,
-) -> Running<T> {
-    Box::pin(async move { running.await.map_err(|error| KeyValueError(error.to_string())) })
-}
-
-impl KeyValue for Values {
-    fn get(&self, owner: RevisionKey, bucket: Arc<str>, keys: Vec<String>) -> Running<Vec<Option<Vec<u8>>>> {
-        let values = self.0.clone();
-        told(async move { values.get(values_of(&owner.tenant, &owner.task), bucket, keys).await })
+impl<K: KeyValueStore + Clone + fmt::Debug> KeyValue for Values<K> {
+    fn get(
+        &self,
+        revision: RevisionKey,
+        bucket: Arc<str>,
+        keys: Vec<String>,
+    ) -> KeyValueFuture<Vec<Option<Vec<u8>>>> {
+        self.with(&revision, |values, namespace| async move { values.get(namespace, bucket, keys).await })
     }
 
-    fn set(&self, owner: RevisionKey, bucket: Arc<str>, pairs: Vec<(String, Vec<u8>)>) -> Running<()> {
-        let values = self.0.clone();
-        told(async move { values.set(values_of(&owner.tenant, &owner.task), bucket, pairs).await })
+    fn set(
+        &self,
+        revision: RevisionKey,
+        bucket: Arc<str>,
+        pairs: Vec<(String, Vec<u8>)>,
+    ) -> KeyValueFuture<()> {
+        self.with(&revision, |values, namespace| async move { values.set(namespace, bucket, pairs).await })
     }
 
-    fn delete(&self, owner: RevisionKey, bucket: Arc<str>, keys: Vec<String>) -> Running<()> {
-        let values = self.0.clone();
-        told(async move { values.delete(values_of(&owner.tenant, &owner.task), bucket, keys).await })
+    fn delete(&self, revision: RevisionKey, bucket: Arc<str>, keys: Vec<String>) -> KeyValueFuture<()> {
+        self.with(&revision, |values, namespace| async move { values.delete(namespace, bucket, keys).await })
     }
 
-    fn keys(&self, owner: RevisionKey, bucket: Arc<str>, after: u64) -> Running<(Vec<String>, Option<u64>)> {
-        let values = self.0.clone();
-        told(async move {
-            let KeyPage { keys, next } =
-                values.keys(values_of(&owner.tenant, &owner.task), bucket, after).await?;
+    fn keys(
+        &self,
+        revision: RevisionKey,
+        bucket: Arc<str>,
+        after: u64,
+    ) -> KeyValueFuture<(Vec<String>, Option<u64>)> {
+        self.with(&revision, move |values, namespace| async move {
+            let KeyPage { keys, next } = values.keys(namespace, bucket, after).await?;
             Ok((keys, next))
         })
     }
 
-    fn increment(&self, owner: RevisionKey, bucket: Arc<str>, key: String, delta: u64) -> Running<u64> {
-        let values = self.0.clone();
-        told(async move { values.increment(values_of(&owner.tenant, &owner.task), bucket, key, delta).await })
+    fn increment(
+        &self,
+        revision: RevisionKey,
+        bucket: Arc<str>,
+        key: String,
+        delta: u64,
+    ) -> KeyValueFuture<u64> {
+        self.with(&revision, move |values, namespace| async move {
+            values.increment(namespace, bucket, key, delta).await
+        })
     }
+}
+
+/// The guest gets the error's text.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn map_kv_error(error: pilum_store::KeyValueError) -> KeyValueError {
+    KeyValueError(error.to_string())
 }

@@ -54,13 +54,14 @@ pub fn engine(
         code_cache_max_bytes: config.engine.code_cache_max_bytes,
         native_cache_max_bytes: config.engine.native_cache_max_bytes,
     };
-    // On Linux the running image itself, whatever has been installed over its file since.
+    // On Linux this is the running program itself, even if another version has been
+    // installed over its file since.
     let program = if cfg!(target_os = "linux") {
         PathBuf::from("/proc/self/exe")
     } else {
         std::env::current_exe().context("this program's own file")?
     };
-    // The allocator's default is to take a gigabyte at once, which is all that a
+    // By default the allocator takes a gigabyte at once, which is all the memory that a
     // compiling child may have.
     let environment = vec![("MIMALLOC_ARENA_EAGER_COMMIT".into(), "0".into())];
     let compiler = Compiler::Child { program, arguments: vec!["compile-child".into()], environment };
@@ -90,7 +91,9 @@ pub fn executions_over(config: &Config, native: &Path) -> Result<Arc<HostExecuti
         send_request: Some(Arc::new(Requests::new(outbound))),
         key_value: Some(Arc::new(Values::new(values.clone()))),
     };
-    let runtime = EngineRuntime::new(engine(config, artifacts(config)?, native, services)?, values);
+    let artifacts = artifacts(config)?;
+    let engine = engine(config, artifacts.clone(), native, services)?;
+    let runtime = EngineRuntime::new(engine, artifacts, values);
     let executions = Executions::start(runtime, store, config.execution_settings());
     executions.context("the store of executions")
 }

@@ -1,4 +1,5 @@
-//! Instances that stand ready: how many there are, who gets them, when they go.
+//! Warm pools: how many instances they hold, which calls get them, and when they are
+//! dropped.
 
 use crate::rig::{LIMITS, Rig, ended};
 use pilum_call::{CallContext, RevisionKey};
@@ -15,7 +16,7 @@ const COUNTER: &str = r#"(module
     (func (export "trap") (result i32) unreachable)
     (func (export "spin") (loop (br 0))))"#;
 
-fn owner(task: &str, revision: u32) -> RevisionKey {
+fn revision(task: &str, revision: u32) -> RevisionKey {
     RevisionKey { tenant: TenantId::default(), task: TaskId::parse(task).unwrap(), revision }
 }
 
@@ -27,7 +28,7 @@ async fn call(
     rig: &Rig,
     code: &Arc<Code>,
     function: &str,
-    owner: RevisionKey,
+    revision: RevisionKey,
     policy: &Arc<Policy>,
 ) -> Outcome {
     let function = FunctionName::parse(function).unwrap();
@@ -35,61 +36,61 @@ async fn call(
     let name = TaskName::parse("a-task").unwrap();
     let context = CallContext {
         policy: Arc::clone(policy),
-        ..CallContext::new(name, owner.task.clone(), function, LIMITS)
+        ..CallContext::new(name, revision.task.clone(), function, LIMITS)
     };
-    rig.engine.run(bound, CallContext { revision: owner, ..context }).await
+    rig.engine.run(bound, CallContext { revision, ..context }).await
 }
 
-async fn count(rig: &Rig, code: &Arc<Code>, owner: RevisionKey, policy: &Arc<Policy>) -> String {
-    ended(&call(rig, code, "count", owner, policy).await)
+async fn count(rig: &Rig, code: &Arc<Code>, revision: RevisionKey, policy: &Arc<Policy>) -> String {
+    ended(&call(rig, code, "count", revision, policy).await)
 }
 
-/// Waits until so many stand ready.
-async fn settle(rig: &Rig, ready: usize) {
+/// Waits until the warm pools hold so many instances.
+async fn settle(rig: &Rig, warm: usize) {
     let settled = async {
-        while rig.engine.ready_instances() != ready {
+        while rig.engine.warm_instances() != warm {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     let in_time = tokio::time::timeout(Duration::from_secs(30), settled).await;
-    assert!(in_time.is_ok(), "{} stand ready, not {ready}", rig.engine.ready_instances());
+    assert!(in_time.is_ok(), "{} instances are warm, not {warm}", rig.engine.warm_instances());
 }
 
 #[tokio::test]
-async fn as_many_stand_ready_as_the_policy_asks_for_and_each_serves_one_call() {
+async fn a_pool_holds_as_many_instances_as_the_policy_asks_for_and_each_serves_one_call() {
     let rig = Rig::new();
     let code = rig.code(COUNTER).await.unwrap();
     let policy = policy(InstancePolicy { idle_min: 3, ..InstancePolicy::default() });
-    let guard = rig.engine.instances(owner("one", 1));
-    rig.engine.warm(&owner("one", 1), &code, &policy, LIMITS);
+    let guard = rig.engine.warm_pool_guard(revision("one", 1));
+    rig.engine.warm(&revision("one", 1), &code, &policy, LIMITS);
     settle(&rig, 3).await;
     for _ in 0..10 {
-        assert_eq!(count(&rig, &code, owner("one", 1), &policy).await, "value Signed(1)");
+        assert_eq!(count(&rig, &code, revision("one", 1), &policy).await, "value Signed(1)");
     }
     settle(&rig, 3).await;
     drop(guard);
-    assert_eq!(rig.engine.ready_instances(), 0, "they go with their revision");
+    assert_eq!(rig.engine.warm_instances(), 0, "they are dropped with their revision");
 }
 
 #[tokio::test]
-async fn nobody_gets_the_instance_of_another_owner_or_revision() {
+async fn no_call_gets_the_instance_of_another_task_or_revision() {
     let rig = Rig::new();
     let code = rig.code(COUNTER).await.unwrap();
     let policy = policy(InstancePolicy { reuse: Some(Reuse::default()), ..InstancePolicy::default() });
-    for (task, revision, expected) in
+    for (task, number, expected) in
         [("one", 1, 1), ("one", 1, 2), ("two", 1, 1), ("one", 2, 1), ("one", 1, 3), ("two", 1, 2)]
     {
-        let counted = count(&rig, &code, owner(task, revision), &policy).await;
-        assert_eq!(counted, format!("value Signed({expected})"), "{task} {revision}");
+        let counted = count(&rig, &code, revision(task, number), &policy).await;
+        assert_eq!(counted, format!("value Signed({expected})"), "{task} {number}");
     }
 }
 
 #[tokio::test]
-async fn what_went_wrong_is_dropped() {
+async fn an_instance_that_failed_is_dropped() {
     let rig = Rig::new();
     let code = rig.code(COUNTER).await.unwrap();
     let policy = policy(InstancePolicy { reuse: Some(Reuse::default()), ..InstancePolicy::default() });
-    let one = || owner("one", 1);
+    let one = || revision("one", 1);
     assert_eq!(count(&rig, &code, one(), &policy).await, "value Signed(1)");
     assert!(ended(&call(&rig, &code, "trap", one(), &policy).await).starts_with("TRAP_UNREACHABLE"));
     assert_eq!(count(&rig, &code, one(), &policy).await, "value Signed(1)");
@@ -100,54 +101,58 @@ async fn what_went_wrong_is_dropped() {
 }
 
 #[tokio::test]
-async fn old_ones_are_replaced() {
+async fn old_instances_are_replaced() {
     let rig = Rig::new();
     let code = rig.code(COUNTER).await.unwrap();
     let reuse = Reuse { calls_max: 100, age_max: Duration::from_millis(200) };
     let policy = policy(InstancePolicy { reuse: Some(reuse), ..InstancePolicy::default() });
-    assert_eq!(count(&rig, &code, owner("one", 1), &policy).await, "value Signed(1)");
-    // The sweep comes once a second.
+    assert_eq!(count(&rig, &code, revision("one", 1), &policy).await, "value Signed(1)");
+    // Pools are swept once a second.
     settle(&rig, 0).await;
-    assert_eq!(count(&rig, &code, owner("one", 1), &policy).await, "value Signed(1)");
+    assert_eq!(count(&rig, &code, revision("one", 1), &policy).await, "value Signed(1)");
 }
 
 #[tokio::test]
-async fn what_stands_ready_makes_way_for_calls() {
+async fn idle_instances_give_their_slots_to_calls() {
     let rig = Rig::new();
     let code = rig.code(COUNTER).await.unwrap();
-    let ready = policy(InstancePolicy { idle_min: 12, idle_max: 12, ..InstancePolicy::default() });
-    rig.engine.warm(&owner("one", 1), &code, &ready, LIMITS);
+    let warmed = policy(InstancePolicy { idle_min: 12, idle_max: 12, ..InstancePolicy::default() });
+    rig.engine.warm(&revision("one", 1), &code, &warmed, LIMITS);
     settle(&rig, 12).await;
     // All 16 slots at once, of another task.
     let others = policy(InstancePolicy::default());
     let calls = (0..16).map(|_| async {
-        let spin = call(&rig, &code, "spin", owner("two", 1), &others);
+        let spin = call(&rig, &code, "spin", revision("two", 1), &others);
         tokio::time::timeout(Duration::from_secs(1), spin).await.is_err()
     });
     let spinning = futures::future::join_all(calls);
-    assert!(spinning.await.into_iter().all(|runs| runs), "none was refused for want of a slot");
+    assert!(spinning.await.into_iter().all(|runs| runs), "no call failed because it got no slot");
 }
 
 #[tokio::test]
-async fn code_made_anew_gets_instances_of_its_own() {
+async fn code_that_is_prepared_again_gets_its_own_instances() {
     let rig = Rig::new();
     let policy = policy(InstancePolicy { reuse: Some(Reuse::default()), ..InstancePolicy::default() });
     let first = rig.code(COUNTER).await.unwrap();
-    // As after an eviction: of the same owner, and not the same code in memory.
+    // As after an eviction: the revision is the same, but the code in memory is not.
     let second = rig.code(&COUNTER.replace("spin", "loop")).await.unwrap();
     for (code, expected) in [(&first, 1), (&first, 2), (&second, 1), (&second, 2), (&first, 1)] {
-        let counted = count(&rig, code, owner("one", 1), &policy).await;
+        let counted = count(&rig, code, revision("one", 1), &policy).await;
         assert_eq!(counted, format!("value Signed({expected})"));
     }
 }
 
 #[tokio::test]
-async fn what_cannot_be_made_ahead_is_not_tried_without_end() {
+async fn an_instance_that_cannot_be_made_is_not_tried_without_end() {
     let rig = Rig::new();
     let code = rig.code("(module (func $f unreachable) (start $f) (func (export \"f\")))").await.unwrap();
     let policy = policy(InstancePolicy { idle_min: 2, ..InstancePolicy::default() });
-    rig.engine.warm(&owner("one", 1), &code, &policy, LIMITS);
-    let outcome = call(&rig, &code, "f", owner("one", 1), &policy).await;
-    assert!(ended(&outcome).starts_with("TRAP_UNREACHABLE"), "the caller is told: {}", ended(&outcome));
-    assert_eq!(rig.engine.ready_instances(), 0);
+    rig.engine.warm(&revision("one", 1), &code, &policy, LIMITS);
+    let outcome = call(&rig, &code, "f", revision("one", 1), &policy).await;
+    assert!(
+        ended(&outcome).starts_with("TRAP_UNREACHABLE"),
+        "the caller gets the error: {}",
+        ended(&outcome)
+    );
+    assert_eq!(rig.engine.warm_instances(), 0);
 }

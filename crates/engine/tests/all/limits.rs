@@ -1,4 +1,4 @@
-//! Every limit stops the guest it is for, says so by its code, and leaves the
+//! Every limit stops its guest, gives the failure the code of the limit, and leaves the
 //! engine as it was.
 
 use crate::rig::{LIMITS, Rig, ended};
@@ -35,7 +35,7 @@ async fn endless_loops_end_at_their_deadline_wherever_they_are() {
 async fn a_dropped_call_gives_its_slot_back() {
     let rig = Rig::new();
     let code = rig.code(r#"(module (func (export "f") (loop br 0)))"#).await.unwrap();
-    // Four times as many as there are slots: a leaked one would block the rest.
+    // There are four calls for each slot, so a leaked slot would block later calls.
     for _ in 0..64 {
         let call = rig.call(&code, "f", vec![], LIMITS);
         assert!(tokio::time::timeout(Duration::from_millis(3), call).await.is_err());
@@ -45,15 +45,15 @@ async fn a_dropped_call_gives_its_slot_back() {
 }
 
 #[tokio::test]
-async fn memory_beyond_the_limit_is_refused_and_called_so() {
+async fn memory_beyond_the_limit_is_refused_with_its_own_code() {
     let rig = Rig::new();
     let grow = |pages: u32| {
         format!(r#"(module (memory 1) (func (export "f") (result i32) (memory.grow (i32.const {pages}))))"#)
     };
     assert_eq!(rig.ends(&grow(63), "f", vec![], LIMITS).await, "value Signed(1)");
-    // A guest that can live without the memory lives.
+    // A guest that does not need the memory goes on.
     assert_eq!(rig.ends(&grow(64), "f", vec![], LIMITS).await, "value Signed(-1)");
-    // One that cannot, failed of it.
+    // A guest that needs the memory fails because of the limit.
     let gives_up = r#"(module (memory 1) (func (export "f")
         (if (i32.eq (memory.grow (i32.const 64)) (i32.const -1)) (then unreachable))))"#;
     check_begins(
@@ -68,7 +68,7 @@ async fn memory_beyond_the_limit_is_refused_and_called_so() {
 }
 
 #[tokio::test]
-async fn what_was_used_is_on_the_receipt() {
+async fn what_a_call_used_is_reported() {
     let rig = Rig::new();
     let code = rig.code(r#"(module (memory 2) (func (export "f") (drop (memory.grow (i32.const 3)))))"#);
     let outcome = rig.call(&code.await.unwrap(), "f", vec![], LIMITS).await.unwrap();
@@ -103,7 +103,7 @@ async fn traps_have_their_codes_and_a_backtrace_with_names() {
 }
 
 #[tokio::test]
-async fn deep_recursion_again_and_again_harms_nobody() {
+async fn repeated_deep_recursion_does_no_harm() {
     let rig = Rig::new();
     let code = rig.code(r#"(module (func $f (export "f") call $f))"#).await.unwrap();
     for _ in 0..1_000 {
@@ -113,7 +113,7 @@ async fn deep_recursion_again_and_again_harms_nobody() {
 }
 
 #[tokio::test]
-async fn metered_calls_end_when_their_fuel_does() {
+async fn metered_calls_end_when_their_fuel_is_used_up() {
     let rig = Rig::with(true);
     let limits = CallLimits { fuel: Some(1_000), ..LIMITS };
     let wat = r#"(module (func (export "f") (param i32) (loop
@@ -144,7 +144,7 @@ async fn instances_are_fresh() {
 }
 
 #[tokio::test]
-async fn more_calls_than_slots_wait_and_all_end() {
+async fn more_calls_than_slots_wait_and_all_complete() {
     let rig = Rig::new();
     let code = rig.code(r#"(module (memory 1) (func (export "f") (result i32) i32.const 7))"#).await.unwrap();
     let calls = (0..200).map(|_| rig.call(&code, "f", vec![], LIMITS));
@@ -155,8 +155,8 @@ async fn more_calls_than_slots_wait_and_all_end() {
 
 #[tokio::test]
 async fn descriptions_that_would_fill_the_memory_are_refused() {
-    // Some kilobytes of wasm: an enum of 500 cases, in a record of 200
-    // fields, in a tuple of 5. Written out it is half a million names.
+    // A few kilobytes of WebAssembly describe an enum of 500 cases in a record of 200
+    // fields in a tuple of 5. The description has half a million names.
     let cases: String = (0..500).map(|i| format!(" \"c{i}\"")).collect();
     let fields: String = (0..200).map(|i| format!(" (field \"f{i}\" $e)")).collect();
     let items = " $r".repeat(5);

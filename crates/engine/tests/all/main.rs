@@ -4,7 +4,7 @@
 
 mod instances;
 mod limits;
-mod ready;
+mod preparing;
 mod refused;
 mod rig;
 mod roundtrip;

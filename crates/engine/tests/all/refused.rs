@@ -1,5 +1,5 @@
-//! Calls that cannot be made: types that stay inside, names that mean several
-//! functions, values too many or too deep.
+//! Calls that are refused: types that cannot be passed, names that fit several
+//! functions, and values that are too many or too deep.
 
 use crate::rig::{LIMITS, Rig, ended, parameter};
 use pilum_call::BindError;
@@ -7,7 +7,7 @@ use pilum_engine::Code;
 use pilum_types::{FunctionName, Value};
 use std::sync::Arc;
 
-/// `two` needs nothing from outside; all else has a handle somewhere in its type.
+/// `two` has no parameters; every other function has a handle somewhere in its type.
 const COUNTER: &str = r#"(component
     (core module $m
         (func (export "two") (result i32) (i32.const 2))
@@ -23,7 +23,7 @@ const COUNTER: &str = r#"(component
     (func (export "maybe") (param "one" (option (own $c))) (canon lift (core func $i "maybe"))))"#;
 
 #[tokio::test]
-async fn a_handle_cannot_be_passed_and_harms_no_other_function() {
+async fn a_handle_cannot_be_passed_and_other_functions_still_work() {
     let rig = Rig::new();
     let code = rig.code(COUNTER).await.unwrap();
     for (function, values, says) in [
@@ -43,7 +43,7 @@ async fn a_handle_cannot_be_passed_and_harms_no_other_function() {
     );
 }
 
-/// `run` in two interfaces and two versions, `stop` in one, `only` beside them.
+/// `run` in two interfaces and two versions, `stop` in one, `only` outside of interfaces.
 fn interfaces() -> String {
     let instance = |name: &str, functions: &[(&str, u32)]| {
         let functions: String =
@@ -113,15 +113,15 @@ async fn ten_million_values_are_too_many_in_any_spelling() {
     assert_eq!(refusal(&rig, &bytes, "take", vec![Value::Bytes(vec![0; MANY])]).await, says);
     let text = Value::String("AAAA".repeat(MANY / 3));
     assert_eq!(refusal(&rig, &bytes, "take", vec![text]).await, says);
-    // In lists of lists the sum counts, and the tenth is where it is passed.
+    // In a list of lists the sum counts. The tenth list exceeds the bound.
     let lists = rig.code(&takes("(list (list u8))")).await.unwrap();
-    let pieces = Value::List(vec![Value::Bytes(vec![0; MANY / 100]); 100]);
+    let parts = Value::List(vec![Value::Bytes(vec![0; MANY / 100]); 100]);
     let says = "value[9]: the parameters have more than 1000000 values";
-    assert_eq!(refusal(&rig, &lists, "take", vec![pieces]).await, says);
+    assert_eq!(refusal(&rig, &lists, "take", vec![parts]).await, says);
 }
 
 #[tokio::test]
-async fn ten_thousand_levels_are_refused_and_harm_nobody() {
+async fn ten_thousand_levels_are_refused_and_do_no_harm() {
     const LEVELS: usize = 10_000;
     let list: fn(Value) -> Value = |inner| Value::List(vec![inner]);
     let object: fn(Value) -> Value = |inner| Value::Object(vec![("k".into(), inner)]);
@@ -135,17 +135,16 @@ async fn ten_thousand_levels_are_refused_and_harm_nobody() {
             says.starts_with("value") && says.contains(": expected ") && says.contains(", got "),
             "{says}"
         );
-        // A command's parameters have no type that would end sooner.
+        // The parameters of a command have no type that would stop at fewer levels.
         let run = FunctionName::parse("run").unwrap();
-        let bind =
-            |levels| rig.engine.bind(&command, &run, vec![parameter("deep", nested(levels))]).map(drop);
+        let bind = |levels| rig.bind(&command, &run, vec![parameter("deep", nested(levels))]).map(drop);
         let reason = "nests more than 100 lists and objects".to_owned();
         assert_eq!(bind(LEVELS), Err(BindError::Parameter { path: "deep".to_owned(), reason }));
         assert_eq!(bind(100), Ok(()));
     }
 }
 
-/// What is said of a call that does not fit, as `path: reason`.
+/// The error of a call that does not fit, as `path: reason`.
 async fn refusal(rig: &Rig, code: &Arc<Code>, function: &str, values: Vec<Value>) -> String {
     match rig.call(code, function, values, LIMITS).await {
         Err(BindError::Parameter { path, reason }) => format!("{path}: {reason}"),

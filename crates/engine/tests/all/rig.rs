@@ -1,8 +1,8 @@
-//! An engine over a temporary directory, fed with WAT.
+//! An engine over a temporary directory, for guests written in WAT.
 
 use pilum_artifact::{ArtifactConfig, ArtifactStore};
 use pilum_call::{BindError, CallContext};
-use pilum_engine::{Code, Compiler, Engine, EngineError, EngineSettings, Services};
+use pilum_engine::{BoundCall, Code, Compiler, Engine, EngineError, EngineSettings, Services};
 use pilum_types::{
     ArtifactSource, CallLimits, FunctionName, Grants, Outcome, Output, Parameter, TaskId, TaskName, Value,
 };
@@ -35,7 +35,7 @@ impl Rig {
         Self { engine: engine(directory.path(), metered), directory }
     }
 
-    /// Makes code of WAT (or of anything that is no WAT, as it is).
+    /// Prepares the code of a WAT text.
     pub(crate) async fn code(&self, wat: &str) -> Result<Arc<Code>, EngineError> {
         let bytes = wat::parse_str(wat).unwrap_or_else(|error| panic!("{error}"));
         self.code_of_bytes(&bytes).await
@@ -48,7 +48,8 @@ impl Rig {
         self.engine.prepare(&ArtifactSource { location, checksum: None }, &Grants::default()).await
     }
 
-    /// Calls a function with unnamed parameters.
+    /// Calls a function with unnamed parameters, after it made sure that the check of the
+    /// parameters agrees with their conversion.
     pub(crate) async fn call(
         &self,
         code: &Arc<Code>,
@@ -56,14 +57,27 @@ impl Rig {
         values: Vec<Value>,
         limits: CallLimits,
     ) -> Result<Outcome, BindError> {
-        let parameters = values.into_iter().map(|value| parameter("", value)).collect();
+        let parameters: Vec<_> = values.into_iter().map(|value| parameter("", value)).collect();
         let function = FunctionName::parse(function).unwrap();
-        let call = self.engine.bind(code, &function, parameters)?;
+        let call = self.bind(code, &function, parameters)?;
         let task = TaskName::parse("a-task").unwrap();
         let environment = Arc::from([("GREETING".to_owned(), "hello".to_owned())]);
-        let owner = TaskId::parse("a-task").unwrap();
-        let context = CallContext { environment, ..CallContext::new(task, owner, function, limits) };
+        let id = TaskId::parse("a-task").unwrap();
+        let context = CallContext { environment, ..CallContext::new(task, id, function, limits) };
         Ok(self.engine.run(call, context).await)
+    }
+
+    /// Binds a call, and makes sure that the check of the parameters agrees.
+    pub(crate) fn bind(
+        &self,
+        code: &Arc<Code>,
+        function: &FunctionName,
+        parameters: Vec<Parameter>,
+    ) -> Result<BoundCall, BindError> {
+        let checked = self.engine.check(code, function, &parameters);
+        let bound = self.engine.bind(code, function, parameters);
+        assert_eq!(checked.as_ref().err(), bound.as_ref().err(), "the check and the conversion differ");
+        bound
     }
 
     /// How calling `function` of `wat` ends: `value …`, `raw …` or `CODE: message`.
@@ -76,7 +90,7 @@ impl Rig {
     ) -> String {
         let code = match self.code(wat).await {
             Ok(code) => code,
-            Err(error) => return format!("not ready: {error}"),
+            Err(error) => return format!("not prepared: {error}"),
         };
         match self.call(&code, function, values, limits).await {
             Ok(outcome) => ended(&outcome),

@@ -1,9 +1,9 @@
-//! Typed calls under generated types and values: what goes in comes back, and
-//! what does not fit is told by its path.
+//! Typed calls under generated types and values: what is sent comes back, and the error
+//! of a value that does not fit names its path.
 //!
-//! `types` makes types, `component` a real component that takes and returns
-//! lists of one, `values` values of them in every spelling a caller may choose
-//! together with the one spelling results have, `spoil` values that do not fit.
+//! `types` makes types; `component` makes a real component that takes and returns lists
+//! of a type; `values` makes values in every spelling that a caller may choose, together
+//! with the one spelling of results; `spoil` makes values that do not fit.
 
 mod component;
 mod spoil;
@@ -26,16 +26,16 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use values::Spelt;
 
-/// Generated components, and calls of each: 10,000 calls in all. A component
-/// takes a hundred times as long to compile as to call.
+/// Generated components, and calls of each: 10,000 calls in all. Compiling a component
+/// takes a hundred times as long as calling it.
 const COMPONENTS: u32 = 400;
 const CALLS_PER_COMPONENT: usize = 25;
 /// Values in the list that a call takes.
 const VALUES_PER_CALL_MAX: usize = 3;
-/// What steers where a value is spoilt: more choices than a value is deep.
+/// Numbers that decide where a value is spoilt: more than a value has levels.
 const CHOICES: usize = 24;
 
-/// One component and what is sent to it.
+/// One component, and the values that are sent to it.
 #[derive(Debug, Clone)]
 struct Plan {
     ty: ValueType,
@@ -75,10 +75,8 @@ fn failed(reason: String) -> TestCaseError {
 /// The function's result for a list of `values`.
 async fn echo(rig: &Rig, code: &Arc<Code>, name: &str, values: Value) -> Result<Value, String> {
     let function = FunctionName::parse(FUNCTION).unwrap();
-    let call = rig
-        .engine
-        .bind(code, &function, vec![parameter(name, values)])
-        .map_err(|error| format!("{error:?}"))?;
+    let call =
+        rig.bind(code, &function, vec![parameter(name, values)]).map_err(|error| format!("{error:?}"))?;
     let task = TaskName::parse("a-task").unwrap();
     let context = CallContext::new(task, TaskId::parse("a-task").unwrap(), function, LIMITS);
     match rig.engine.run(call, context).await.result {
@@ -94,8 +92,8 @@ fn what_is_sent_comes_back() {
             let list =
                 |of: fn(&Spelt) -> &Value| Value::List(call.iter().map(|one| of(one).clone()).collect());
             let (given, back) = (list(|one| &one.given), values::list_back(&plan.ty, call));
-            // By name and by position; as a caller in the same process has them,
-            // and as they are once they came over the wire.
+            // Values are sent by name and by position, both as a caller in the same process
+            // has them and as they are after they came over the wire.
             let name = if i % 2 == 0 { PARAMETER } else { "" };
             let sent = if i % 4 < 2 { given } else { values::as_from_the_wire(given) };
             let got = echo(rig, code, name, sent.clone()).await;
@@ -128,22 +126,22 @@ fn the_signature_is_the_type_that_was_written() {
 }
 
 #[test]
-fn what_does_not_fit_is_told_by_its_path() {
+fn the_error_of_a_misfit_names_its_path() {
     let function = FunctionName::parse(FUNCTION).unwrap();
     for_each_plan(&async |rig, code, plan| {
         let list = ValueType::List(Box::new(plan.ty.clone()));
         for (call, choices) in plan.calls.iter().zip(&plan.spoils) {
             let Spoilt { value, path, fault } =
                 spoil::in_some_way(PARAMETER, &list, values::list_back(&plan.ty, call), choices);
-            // Bytes become text on the way, which may fit where bytes do not.
+            // Over the wire bytes become text, which may fit where bytes do not.
             let over_the_wire = (!values::has_bytes(&value)).then(|| values::as_from_the_wire(value.clone()));
             for value in [Some(value), over_the_wire].into_iter().flatten() {
                 let shown = format!("{value:?}");
                 let parameter = Parameter { name: PARAMETER.to_owned(), type_name: String::new(), value };
-                match rig.engine.bind(code, &function, vec![parameter]).map(|_| ()) {
+                match rig.bind(code, &function, vec![parameter]).map(|_| ()) {
                     Err(BindError::Parameter { path: found, reason }) => {
                         prop_assert_eq!(&found, &path, "{}: {}", shown, reason);
-                        prop_assert!(fault.is_told_by(&reason), "{}: {}: {:?}", shown, reason, fault);
+                        prop_assert!(fault.is_named_in(&reason), "{}: {}: {:?}", shown, reason, fault);
                     }
                     other => return Err(failed(format!("{shown}: {other:?}"))),
                 }

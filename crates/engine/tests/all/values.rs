@@ -23,7 +23,7 @@ async fn core_functions_take_and_return_numbers() {
         ("wide", vec![Value::Unsigned(u64::MAX)], "value Signed(-1)"),
         ("half", vec![Value::Number(3.0)], "value Number(1.5)"),
         ("double", vec![Value::String("Infinity".into())], "value Number(inf)"),
-        // A whole number beyond 2^53 comes as text from inside a list; a float rounds it.
+        // A whole number beyond 2^53 is sent as text inside a list. A float rounds it.
         ("double", vec![Value::String("9007199254740993".into())], "value Number(1.8014398509481984e16)"),
         (
             "double",
@@ -38,7 +38,7 @@ async fn core_functions_take_and_return_numbers() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_names_the_parameter_and_the_type() {
+async fn an_error_names_the_parameter_and_the_type() {
     let rig = Rig::new();
     for (function, values, reason) in [
         ("sub", vec![Value::Signed(1)], "p1: is missing; sub: func(p0: s32, p1: s32) -> s32"),
@@ -78,14 +78,13 @@ async fn parameters_match_by_name_or_by_position() {
     let rig = Rig::new();
     let code = rig.code(NUMBERS).await.unwrap();
     let bind = |parameters: Vec<Parameter>| {
-        rig.engine
-            .bind(&code, &FunctionName::parse("sub").unwrap(), parameters)
+        rig.bind(&code, &FunctionName::parse("sub").unwrap(), parameters)
             .map(|_| ())
             .map_err(|e| format!("{e:?}"))
     };
     let (five, two) = (Value::Signed(5), Value::Signed(2));
     assert_eq!(bind(vec![parameter("p1", two.clone()), parameter("p0", five.clone())]), Ok(()));
-    // A core module has no names: what the caller calls them is taken in order.
+    // A core module has no names for parameters, so they are taken in order.
     assert_eq!(bind(vec![parameter("a", five.clone()), parameter("b", two.clone())]), Ok(()));
     let doubled = bind(vec![parameter("p0", five.clone()), parameter("p0", two.clone())]).unwrap_err();
     assert!(doubled.contains("p1") && doubled.contains("is missing"), "{doubled}");
@@ -95,7 +94,7 @@ async fn parameters_match_by_name_or_by_position() {
 }
 
 #[tokio::test]
-async fn a_missing_function_lists_those_there_are() {
+async fn an_unknown_function_lists_the_exported_functions() {
     let rig = Rig::new();
     let code = rig.code(NUMBERS).await.unwrap();
     let error = rig.call(&code, "substract", vec![], LIMITS).await.unwrap_err();
@@ -125,7 +124,7 @@ fn command(exit_code: u32) -> String {
 }
 
 #[tokio::test]
-async fn a_command_reads_json_and_answers_on_standard_output() {
+async fn a_command_reads_json_and_writes_its_result_to_standard_output() {
     let rig = Rig::new();
     let code = rig.code(&command(0)).await.unwrap();
     let function = FunctionName::parse("any-name").unwrap();
@@ -137,7 +136,7 @@ async fn a_command_reads_json_and_answers_on_standard_output() {
             Value::Object(vec![("list".into(), Value::List(vec![Value::Null, Value::Bool(true)]))]),
         ),
     ];
-    let call = rig.engine.bind(&code, &function, parameters).unwrap();
+    let call = rig.bind(&code, &function, parameters).unwrap();
     let context = pilum_call::CallContext::new(
         pilum_types::TaskName::parse("a-task").unwrap(),
         pilum_types::TaskId::parse("a-task").unwrap(),

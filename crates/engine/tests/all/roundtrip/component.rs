@@ -1,16 +1,16 @@
-//! A component whose one function returns the list it is given, out of the
-//! guest's own memory.
+//! A component whose only function returns the list that it gets, out of the guest's own
+//! memory.
 
 use pilum_types::ValueType;
 use std::fmt::Write;
 
-/// The function's name and its parameter's.
+/// The function's name.
 pub(super) const FUNCTION: &str = "echo";
-/// See [`FUNCTION`].
+/// The name of its parameter.
 pub(super) const PARAMETER: &str = "items";
 
-/// The list's address and length arrive as two numbers and leave as their
-/// address. Memory is given out upwards and taken back when the result was read.
+/// The list's address and length are passed as two numbers and returned as the address
+/// of those numbers. Memory is allocated upwards and freed when the result has been read.
 const CORE: &str = r#"
   (core module $m
     (memory (export "memory") 1)

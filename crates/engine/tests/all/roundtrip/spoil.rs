@@ -1,4 +1,4 @@
-//! Values that just do not fit, and where.
+//! Values that do not fit in one place, and the path to that place.
 
 #![expect(clippy::indexing_slicing, reason = "values have the shape of their types")]
 
@@ -8,27 +8,27 @@ use pilum_types::{Value, ValueType};
 #[derive(Debug)]
 pub(super) struct Spoilt {
     pub(super) value: Value,
-    /// To what does not fit.
+    /// The path to the place that does not fit.
     pub(super) path: String,
     pub(super) fault: Fault,
 }
 
-/// What is wrong with it.
+/// How it does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It is of another type, or beyond the type's range.
+    /// The value is of another type, or out of the type's range.
     Unfit,
-    /// A required field is not there.
+    /// A required field is missing.
     MissingField,
-    /// A field is there that the record does not have.
+    /// There is a field that the record does not have.
     UnknownField,
-    /// A case comes without what it carries, or with what it does not.
+    /// A case has no payload although it needs one, or has one although it takes none.
     Payload,
 }
 
 impl Fault {
-    /// Whether `reason` says so.
-    pub(super) fn is_told_by(self, reason: &str) -> bool {
+    /// Whether `reason` names this fault.
+    pub(super) fn is_named_in(self, reason: &str) -> bool {
         match self {
             Self::Unfit => reason.starts_with("expected ") && reason.contains(", got "),
             Self::MissingField => reason.starts_with("the field ") && reason.ends_with(" is missing"),
@@ -59,7 +59,7 @@ impl Spoiler<'_> {
         usize::from(self.choices.next().copied().unwrap_or_default()) % among
     }
 
-    /// Mostly, so that faults lie deep.
+    /// True in most cases, so that faults are deep inside.
     fn goes_inside(&mut self) -> bool {
         self.choose(4) > 0
     }
@@ -83,7 +83,7 @@ impl Spoiler<'_> {
             (ValueType::Option(_), Value::Null) => (self.unfit(ty), Fault::Unfit),
             (ValueType::Option(some), value) => {
                 let (spoilt, fault) = self.spoil(some, value);
-                (if spoilt == Value::Null { unfit_and_there(some) } else { spoilt }, fault)
+                (if spoilt == Value::Null { unfit_but_present(some) } else { spoilt }, fault)
             }
             (ValueType::Record(types), Value::Object(mut fields)) => {
                 let i = self.choose(fields.len());
@@ -95,7 +95,8 @@ impl Spoiler<'_> {
                         (Value::Object(fields), Fault::MissingField)
                     }
                     2 => {
-                        // In place of an absent option too, so that their number is no hint.
+                        // It may replace an absent option, so that the number of fields does not
+                        // give it away.
                         fields.retain(|(_, field)| *field != Value::Null);
                         fields.insert(i.min(fields.len()), (NO_SUCH.to_owned(), Value::Null));
                         (Value::Object(fields), Fault::UnknownField)
@@ -152,28 +153,13 @@ impl Spoiler<'_> {
         }
     }
 
-    /// A value that has nothing of the type.
+    /// A value that does not fit the type at all.
     fn unfit(&mut self, ty: &ValueType) -> Value {
         let text = |text: &str| Value::String(text.to_owned());
         let list = |one| Value::List(vec![one]);
         let object = |name: &str| Value::Object(vec![(name.to_owned(), Value::Null)]);
-        let integer = |beyond: [Value; 2]| {
-            let [below, above] = beyond;
-            vec![
-                below,
-                above,
-                Value::Number(0.5),
-                Value::Number(f64::NAN),
-                Value::Number(1e300),
-                Value::Null,
-                Value::Bool(true),
-                text("five"),
-                Value::List(vec![]),
-                Value::Bytes(vec![1]),
-            ]
-        };
-        let signed = |min: i64, max: i64| integer([Value::Signed(min - 1), Value::Signed(max + 1)]);
-        let unsigned = |max: u64| integer([Value::Signed(-1), Value::Unsigned(max + 1)]);
+        let signed = |min: i64, max: i64| integer_unfits([Value::Signed(min - 1), Value::Signed(max + 1)]);
+        let unsigned = |max: u64| integer_unfits([Value::Signed(-1), Value::Unsigned(max + 1)]);
         let mut unfits = match ty {
             ValueType::Bool => vec![Value::Signed(1), text("true"), Value::Null, list(Value::Bool(true))],
             ValueType::S8 => signed(i8::MIN.into(), i8::MAX.into()),
@@ -182,8 +168,8 @@ impl Spoiler<'_> {
             ValueType::U8 => unsigned(u8::MAX.into()),
             ValueType::U16 => unsigned(u16::MAX.into()),
             ValueType::U32 => unsigned(u32::MAX.into()),
-            ValueType::S64 => integer([text("-9223372036854775809"), Value::Unsigned(1 << 63)]),
-            ValueType::U64 => integer([Value::Signed(-1), text("18446744073709551616")]),
+            ValueType::S64 => integer_unfits([text("-9223372036854775809"), Value::Unsigned(1 << 63)]),
+            ValueType::U64 => integer_unfits([Value::Signed(-1), text("18446744073709551616")]),
             ValueType::F32 | ValueType::F64 => {
                 vec![
                     Value::Bool(true),
@@ -203,7 +189,7 @@ impl Spoiler<'_> {
             }
             ValueType::List(_) => vec![text("a"), Value::Bytes(vec![1]), Value::Null, Value::Object(vec![])],
             ValueType::Option(some) => match self.unfit(some) {
-                Value::Null => vec![unfit_and_there(some)],
+                Value::Null => vec![unfit_but_present(some)],
                 there => vec![there],
             },
             ValueType::Result { .. } => vec![
@@ -230,10 +216,27 @@ impl Spoiler<'_> {
     }
 }
 
-/// In place of null, which would be an absent option.
-fn unfit_and_there(ty: &ValueType) -> Value {
+/// Values that no integer type takes, after one below its range and one above.
+fn integer_unfits(beyond: [Value; 2]) -> Vec<Value> {
+    let [below, above] = beyond;
+    vec![
+        below,
+        above,
+        Value::Number(0.5),
+        Value::Number(f64::NAN),
+        Value::Number(1e300),
+        Value::Null,
+        Value::Bool(true),
+        Value::String("five".to_owned()),
+        Value::List(vec![]),
+        Value::Bytes(vec![1]),
+    ]
+}
+
+/// A misfit that is not null, since null would be an absent option.
+fn unfit_but_present(ty: &ValueType) -> Value {
     match ty {
-        ValueType::Option(some) => unfit_and_there(some),
+        ValueType::Option(some) => unfit_but_present(some),
         ValueType::Bool => Value::Signed(1),
         _ => Value::Bool(true),
     }

@@ -1,11 +1,11 @@
-//! Types as WIT has them, with names that look like something else.
+//! Types of WIT, with names that could be confused with other words.
 
 use pilum_types::{Case, Field, ValueType};
 use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
 
-/// Names of fields, cases and flags: words that this host's own spelling of
-/// values uses, words of JSON and WIT, one letter, many.
+/// Names of fields, cases and flags: words that this host's own spelling of values
+/// uses, words of JSON and WIT, a short name and a long one.
 const NAMES: &[&str] = &[
     "ok",
     "err",
@@ -27,8 +27,7 @@ const NAMES: &[&str] = &[
 /// The most flags that the component model allows.
 const FLAGS_MAX: usize = 32;
 
-/// Levels of types inside each other, how many types there are in one, and how
-/// many stand beside each other.
+/// Levels of types inside each other, types in one type in all, and types side by side.
 const LEVELS: u32 = 4;
 const SIZE: u32 = 24;
 const WIDTH: usize = 5;
@@ -73,7 +72,7 @@ fn leaf() -> impl Strategy<Value = ValueType> {
         8 => proptest::sample::select(scalars),
         1 => Just(ValueType::List(Box::new(ValueType::U8))),
         1 => names().prop_map(ValueType::Enum),
-        // More than 256, whose number takes two bytes.
+        // More than 256 cases, so that the number of a case takes two bytes.
         1 => (1..300_usize).prop_map(|cases| ValueType::Enum(numbered(cases))),
         1 => names().prop_map(ValueType::Flags),
         1 => (1..=FLAGS_MAX).prop_map(|flags| ValueType::Flags(numbered(flags))),
@@ -90,7 +89,7 @@ fn names() -> impl Strategy<Value = Vec<String>> {
         .prop_map(|names| names.into_iter().map(str::to_owned).collect())
 }
 
-/// Each name with something of its own.
+/// Each name with a value of its own.
 fn named<T: std::fmt::Debug + Clone>(
     inner: impl Strategy<Value = T>,
 ) -> impl Strategy<Value = Vec<(String, T)>> {

@@ -1,5 +1,5 @@
-//! Values of a type, in any spelling that a caller may choose, with the one
-//! spelling in which results come.
+//! Values of a type in every spelling that a caller may choose, with the one spelling
+//! that results have.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,17 +8,17 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-/// Whole numbers up to here travel as floats, beyond as text.
+/// Whole numbers up to this one are sent as floats, and larger ones as text.
 const EXACT_MAX: i128 = 1 << 53;
 /// Items of a list.
 const ITEMS_MAX: usize = 4;
 
-/// One value twice.
+/// One value in two spellings.
 #[derive(Debug, Clone)]
 pub(super) struct Spelt {
-    /// As it is sent.
+    /// The value as it is sent.
     pub(super) given: Value,
-    /// As it comes back.
+    /// The value as it comes back.
     pub(super) back: Value,
 }
 
@@ -74,7 +74,7 @@ pub(super) fn of(ty: &ValueType) -> BoxedStrategy<Spelt> {
     }
 }
 
-/// What comes back for a list of `values`.
+/// The result for a list of `values`.
 pub(super) fn list_back(ty: &ValueType, values: &[Spelt]) -> Value {
     if *ty == ValueType::U8 {
         let byte = |spelt: &Spelt| match spelt.back {
@@ -86,7 +86,7 @@ pub(super) fn list_back(ty: &ValueType, values: &[Spelt]) -> Value {
     Value::List(values.iter().map(|spelt| spelt.back.clone()).collect())
 }
 
-/// `value` as it is once it travelled inside a `google.protobuf.Value`.
+/// `value` as it is after it was sent inside a `google.protobuf.Value`.
 pub(super) fn as_from_the_wire(value: Value) -> Value {
     let whole = |n: i128| {
         if n.abs() <= EXACT_MAX { Value::Number(n as f64) } else { Value::String(n.to_string()) }
@@ -120,7 +120,7 @@ pub(super) fn has_bytes(value: &Value) -> bool {
     }
 }
 
-/// `value` with every NaN the same: wasm may give it other bits.
+/// `value` with the same bits in every NaN, since WebAssembly may change them.
 pub(super) fn with_one_nan(value: Value) -> Value {
     match value {
         Value::Number(n) if n.is_nan() => Value::Number(f64::NAN),
@@ -218,15 +218,15 @@ fn option(some: &ValueType) -> BoxedStrategy<Spelt> {
         if !nested {
             return Spelt { given, back };
         }
-        // What is neither null nor an object needs no wrapper to be understood.
+        // A value that is neither null nor an object needs no wrapper.
         let bare = bare && !matches!(given, Value::Null | Value::Object(_));
         Spelt { given: if bare { given } else { wrapped(given) }, back: wrapped(back) }
     });
     prop_oneof![1 => Just(Spelt::same(Value::Null)), 3 => present].boxed()
 }
 
-/// A case of a variant, or an arm of a result: a result comes back as an object
-/// even where its arm carries nothing.
+/// A case of a variant, or an arm of a result. A result comes back as an object even
+/// if its arm has no payload.
 fn case(name: &str, payload: Option<&ValueType>, variant: bool) -> BoxedStrategy<Spelt> {
     let text = Value::String(name.to_owned());
     let name = name.to_owned();
