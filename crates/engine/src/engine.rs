@@ -147,7 +147,7 @@ impl Engine {
         // Native code has no docs. Nobody waits for them in vain: what is kept is read,
         // what is not is done without.
         let kept = match source.checksum {
-            Some(digest) => self.artifacts.kept(digest).await.ok().flatten(),
+            Some(digest) => self.artifacts.load(digest).await.ok().flatten(),
             None => None,
         };
         let docs = match kept {

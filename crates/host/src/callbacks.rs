@@ -9,9 +9,9 @@ use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
-use pilum_artifact::{Outbound, OutboundError};
 use pilum_execution::Callback;
 use pilum_gateway::status_json;
+use pilum_outbound::Outbound;
 use sha2::Sha256;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
@@ -96,11 +96,11 @@ impl Sender {
         let sent = self.outbound.post(&callback.url, &headers, body, ANSWER_TIMEOUT).await;
         let again = match &sent {
             Ok(()) => false,
-            Err(OutboundError::Refused(reason)) => {
-                tracing::warn!(id, reason, "a callback may not be sent where it leads");
+            Err(error) if error.is_refused() => {
+                tracing::warn!(id, reason = %error, "a callback leads to a URL that this host sends nothing to");
                 false
             }
-            Err(OutboundError::Failed(_)) => true,
+            Err(_) => true,
         };
         // However long it takes: what is not recorded would be sent again.
         let follows = loop {

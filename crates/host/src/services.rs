@@ -3,10 +3,10 @@
 
 use crate::runtime::values_of;
 use http_body_util::BodyExt as _;
-use pilum_artifact::{Outbound, OutboundRequestError};
 use pilum_call::{HttpBody, RevisionKey};
 use pilum_engine::{KeyValue, KeyValueError, Running, SendError, SendRequest, Sending};
 use pilum_execution::KeyValues;
+use pilum_outbound::{Outbound, OutboundError};
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -37,10 +37,14 @@ impl SendRequest for Requests {
         };
         Box::pin(async move {
             let answered = outbound.send(request).await.map_err(|error| match error {
-                OutboundRequestError::NotAllowed => SendError::AddressNotAllowed,
-                OutboundRequestError::NotConnected => SendError::Refused,
-                OutboundRequestError::Timeout => SendError::Timeout,
-                OutboundRequestError::Broken => SendError::Broken,
+                OutboundError::InvalidUrl(_) | OutboundError::AddressNotPublic { .. } => {
+                    SendError::AddressNotAllowed
+                }
+                OutboundError::NotConnected(_) => SendError::Refused,
+                OutboundError::Timeout(_) => SendError::Timeout,
+                OutboundError::Broken(_) | OutboundError::Status(_) | OutboundError::Setup(_) => {
+                    SendError::Broken
+                }
             })?;
             let held = move |frame| {
                 // Held for as long as the body is.
