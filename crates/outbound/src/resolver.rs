@@ -97,6 +97,12 @@ impl Resolve for Resolver {
 
 /// The host that [`Resolver`] refused, if that is among the causes of `error`.
 pub(crate) fn not_public_host(error: &(dyn Error + 'static)) -> Option<String> {
-    let mut causes = std::iter::successors(Some(error), |error| error.source());
-    causes.find_map(|error| error.downcast_ref::<NotPublic>()).map(|refused| refused.host.clone())
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(refused) = error.downcast_ref::<NotPublic>() {
+            return Some(refused.host.clone());
+        }
+        next = error.source();
+    }
+    None
 }
