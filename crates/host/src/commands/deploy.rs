@@ -7,7 +7,7 @@ use crate::terminal::print;
 use crate::terminal::progress::Progress;
 use anyhow::Result;
 use pilum_client::{Client, Deployed, Deployment};
-use pilum_project::{Built, Manifest};
+use pilum_project::{BuiltArtifact, Manifest};
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -33,7 +33,7 @@ pub(super) async fn rollback(rollback: Rollback) -> Result<ExitCode> {
 pub(super) async fn deploy_built(
     client: &Client,
     manifest: &Manifest,
-    built: Built,
+    built: BuiltArtifact,
     shown: bool,
 ) -> Result<Deployed> {
     let uploading = Progress::bytes(shown, built.bytes.len() as u64, "uploading");

@@ -4,7 +4,7 @@ use crate::cli::{Build, New};
 use crate::terminal::exit::REFUSED;
 use crate::terminal::print;
 use anyhow::{Context, Result, bail};
-use pilum_project::{Built, Manifest, Step, TEMPLATES};
+use pilum_project::{BuildStep, BuiltArtifact, Manifest, TEMPLATES};
 use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
@@ -52,11 +52,11 @@ pub(super) fn build(build: &Build) -> Result<ExitCode> {
 }
 
 /// Builds a project. With `shown` it prints each step.
-pub(super) fn build_shown(manifest: &Manifest, shown: bool) -> Result<Built> {
-    let say = |step: Step<'_>| match step {
-        Step::Command(command) if shown => print::remark(format!("$ {command}")),
-        Step::Componentize if shown => print::remark("making a component of the core module"),
-        Step::Command(_) | Step::Componentize => {}
+pub(super) fn build_shown(manifest: &Manifest, shown: bool) -> Result<BuiltArtifact> {
+    let say = |step: BuildStep<'_>| match step {
+        BuildStep::Command(command) if shown => print::remark(format!("$ {command}")),
+        BuildStep::Componentize if shown => print::remark("making a component of the core module"),
+        BuildStep::Command(_) | BuildStep::Componentize => {}
     };
     Ok(manifest.build(say)?)
 }
