@@ -42,7 +42,7 @@ pub enum Command {
     New(New),
     /// Build a project.
     Build(Build),
-    /// Deploy a project that was built to a host.
+    /// Deploy a built project to a host.
     Deploy(Deploy),
     /// Build and deploy a project whenever it changes, and show its calls.
     Dev(Dev),

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(after_help = "Once it is ready it prints one line on standard output:\n  \
     pilum ready grpc=HOST:PORT http=HOST:PORT\nThe log goes to standard error. At SIGTERM and ctrl-c \
-    it lets running executions end, then stops.\n\nEvery key of the configuration can also be set by a variable, for example\n  \
+    it lets running executions end, then stops.\n\nEvery key of the configuration can also be set by a \
+    variable, for example\n  \
     PILUM_SYNC_EXECUTION__MAX_CONCURRENT_REQUESTS=500")]
 pub struct Serve {
     /// The configuration, a TOML file

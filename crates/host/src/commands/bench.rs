@@ -76,8 +76,9 @@ fn print_text(bench: &Bench, ways: &[Way]) {
     }
     print::table(&rows);
     print::text(
-        "\nqueue wait to the rest are means. acquire: an instance is made; guest: the function, its \
-         parameters lowered and its result lifted; the rest: everything around a call, the wire included.",
+        "\nThe columns from queue wait to the rest are means. acquire: the time to make an instance; \
+         guest: the function, with its parameters lowered and its result lifted; the rest: everything \
+         else of a call, including the wire.",
     );
 }
 

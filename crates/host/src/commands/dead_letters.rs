@@ -75,7 +75,7 @@ async fn for_each(
                 print::json(&json!({ "execution_id": id.as_str(), done: value }));
             }
             (Ok(Some(new_id)), false) => print::text(format!("{id} runs again as {new_id}")),
-            (Ok(None), false) => print::text(format!("{id} is off the list")),
+            (Ok(None), false) => print::text(format!("{id} is discarded")),
             (Err(error), _) => {
                 failed = true;
                 print::error(&anyhow::Error::from(error).context(id.to_string()));

@@ -15,7 +15,7 @@ pub(super) async fn status(status: Status) -> Result<ExitCode> {
     let id = execution_id(&status.execution_id)?;
     let client = connect(&status.remote).await?;
     let Some(report) = client.status(&id, true, status.logs).await? else {
-        bail!("there is no execution {id}; `pilum executions` lists those there are");
+        bail!("there is no execution {id}; `pilum executions` lists the executions");
     };
     if status.remote.json {
         let mut fields = Map::new();

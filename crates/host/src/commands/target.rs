@@ -34,7 +34,7 @@ pub(super) async fn find_task(client: &Client, wanted: &str) -> Result<TaskId> {
     let tasks = client.list_tasks(wanted).await?;
     match tasks.into_iter().find(|task| task.name == wanted) {
         Some(task) => Ok(task.id),
-        None => bail!("there is no task {wanted}; `pilum tasks` lists those there are"),
+        None => bail!("there is no task {wanted}; `pilum tasks` lists the tasks"),
     }
 }
 

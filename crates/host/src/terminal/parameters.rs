@@ -24,7 +24,7 @@ pub(crate) fn read(arguments: &[String]) -> Result<Vec<Parameter>> {
 pub(crate) fn read_environment(arguments: &[String]) -> Result<Vec<(String, String)>> {
     let pair = |argument: &String| {
         let (name, value) =
-            argument.split_once('=').with_context(|| format!("{argument:?} is no NAME=VALUE"))?;
+            argument.split_once('=').with_context(|| format!("{argument:?} is not NAME=VALUE"))?;
         Ok((name.to_owned(), value.to_owned()))
     };
     arguments.iter().map(pair).collect()

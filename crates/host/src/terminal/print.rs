@@ -117,7 +117,7 @@ pub(crate) fn report(report: &Report) {
     let ended = status.state.is_terminal();
     let more = match (ended, report.queue_position) {
         (true, _) => format!(" after {} ms", status.duration.as_millis()),
-        (false, Some(position)) => format!(", {position}. in the queue"),
+        (false, Some(position)) => format!(", queue position {position}"),
         (false, None) => String::new(),
     };
     remark(format!("{}{more}", status.state));

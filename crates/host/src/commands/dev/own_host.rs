@@ -1,4 +1,4 @@
-//! A host that `pilum dev` starts in a child process, and ends.
+//! Starts and ends the host that `pilum dev` runs in a child process.
 
 use crate::cli::Dev;
 use anyhow::{Context, Result, bail};
@@ -80,7 +80,7 @@ fn spawn(dev: &Dev, folder: &Path) -> Result<Child> {
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
-        .context("a host of its own")
+        .context("a host cannot be started")
 }
 
 /// Reads to the end, and returns the last line.
