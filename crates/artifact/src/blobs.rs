@@ -4,8 +4,8 @@
 //! [`run_blocking`](crate::blocking::run_blocking), except [`Blobs::pin`] and
 //! [`Blobs::unpin`].
 
-use crate::receive::ReceivedBlob;
 use crate::lru::Lru;
+use crate::receive::ReceivedBlob;
 use crate::{ArtifactError, VerifiedArtifact};
 use pilum_types::Digest;
 use std::collections::HashMap;

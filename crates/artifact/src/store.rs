@@ -217,7 +217,8 @@ impl Inner {
         let mut file = tokio::fs::File::from_std(file);
         let mut buffer = vec![0; READ_BUFFER_BYTES];
         loop {
-            let read = file.read(&mut buffer).await.map_err(|error| AttemptError::Permanent(error.to_string()))?;
+            let read =
+                file.read(&mut buffer).await.map_err(|error| AttemptError::Permanent(error.to_string()))?;
             match buffer.get(..read) {
                 Some(chunk) if !chunk.is_empty() => blob.write(chunk).await?,
                 _ => return Ok(blob.finish().await?),

@@ -47,7 +47,8 @@ impl Bench {
         let Self { store, mut config, directory } = self;
         drop(store);
         set(&mut config);
-        let store = ArtifactStore::with_outbound(config.clone(), outbound(Resolver::system_lookup())).unwrap();
+        let store =
+            ArtifactStore::with_outbound(config.clone(), outbound(Resolver::system_lookup())).unwrap();
         Self { store, config, directory }
     }
 

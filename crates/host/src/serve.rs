@@ -109,10 +109,7 @@ async fn listen(key: &str, address: &str) -> Result<TcpListener> {
 impl ShutdownSignals {
     /// From here on, a signal no longer ends the process by itself.
     fn new() -> Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     /// Cancels `shutdown` at the first signal. The second signal ends the process at

@@ -48,11 +48,9 @@ impl OutboundError {
     pub const fn is_refused(&self) -> bool {
         match self {
             Self::InvalidUrl(_) | Self::AddressNotPublic { .. } => true,
-            Self::NotConnected(_)
-            | Self::Timeout(_)
-            | Self::Broken(_)
-            | Self::Status(_)
-            | Self::Setup(_) => false,
+            Self::NotConnected(_) | Self::Timeout(_) | Self::Broken(_) | Self::Status(_) | Self::Setup(_) => {
+                false
+            }
         }
     }
 }

@@ -70,10 +70,13 @@ impl Manifest {
         let metadata = std::fs::metadata(path);
         let size = match metadata {
             Ok(metadata) if metadata.is_file() => metadata.len(),
-            Ok(_) => return Err(wrong("is not a file; `artifact` in the manifest must name a file".to_owned())),
+            Ok(_) => {
+                return Err(wrong("is not a file; `artifact` in the manifest must name a file".to_owned()));
+            }
             Err(_) if self.build.is_some() => {
                 return Err(wrong(
-                    "is not there; build it with `pilum build`, or correct `artifact` in the manifest".to_owned(),
+                    "is not there; build it with `pilum build`, or correct `artifact` in the manifest"
+                        .to_owned(),
                 ));
             }
             Err(error) => return Err(ProjectError::io(path, error)),

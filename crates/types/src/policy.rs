@@ -122,7 +122,11 @@ impl HttpGrant {
         };
         let name = host.strip_prefix("*.").unwrap_or(host);
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        if name.is_empty() || name.len() > HOST_NAME_MAX_BYTES || name.starts_with('.') || !name.chars().all(plain) {
+        if name.is_empty()
+            || name.len() > HOST_NAME_MAX_BYTES
+            || name.starts_with('.')
+            || !name.chars().all(plain)
+        {
             return Err(invalid());
         }
         Ok(Self { host: host.to_ascii_lowercase(), port })

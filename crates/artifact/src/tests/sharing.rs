@@ -44,7 +44,10 @@ async fn a_thousand_callers_make_one_request() {
         let source = source(slow.server.url("/a"), checksum);
         let mut callers: Vec<_> = (0..1_000).map(|_| Box::pin(bench.store.fetch(&source))).collect();
         for caller in &mut callers {
-            assert!(caller.as_mut().now_or_never().is_none(), "no caller is served before the server answers");
+            assert!(
+                caller.as_mut().now_or_never().is_none(),
+                "no caller is served before the server answers"
+            );
         }
         assert_eq!(bench.store.fetches_under_way(), 1);
         slow.answer_one();

@@ -3,9 +3,7 @@
 
 use super::local_host;
 use super::remote::connect;
-use super::target::{
-    TargetKind, execution_id, file_location, find_task, folder_and_file, target_kind,
-};
+use super::target::{TargetKind, execution_id, file_location, find_task, folder_and_file, target_kind};
 use crate::cli::{Invoke, PriorityArg};
 use crate::terminal::exit::FAILED;
 use crate::terminal::progress::Progress;

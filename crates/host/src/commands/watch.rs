@@ -44,7 +44,9 @@ async fn follow(
             Ok(mut watch) => loop {
                 match watch.next().await {
                     Err(error) => break error,
-                    Ok(None) => break ClientError::Answer("the stream ended before the execution did".to_owned()),
+                    Ok(None) => {
+                        break ClientError::Answer("the stream ended before the execution did".to_owned());
+                    }
                     Ok(Some(news)) => {
                         broken = 0;
                         // After a reconnect the stream begins with the state that was shown last.

@@ -41,9 +41,8 @@ async fn no_kind_of_request_reaches_a_private_address() {
     let private = TcpListener::bind("127.0.0.1:0").unwrap();
     private.set_nonblocking(true).unwrap();
     let port = private.local_addr().unwrap().port();
-    let lookup: Lookup = Arc::new(|_| {
-        Box::pin(async { Ok(vec![SocketAddr::new(IpAddr::from([127, 0, 0, 1]), 0)]) })
-    });
+    let lookup: Lookup =
+        Arc::new(|_| Box::pin(async { Ok(vec![SocketAddr::new(IpAddr::from([127, 0, 0, 1]), 0)]) }));
     let outbound = Outbound::with_resolver(Resolver::new(crate::is_public, lookup)).unwrap();
     check_refused(&outbound, &format!("http://127.0.0.1:{port}/"), "127.0.0.1").await;
     check_refused(&outbound, &format!("http://name.test:{port}/"), "name.test").await;
