@@ -23,18 +23,18 @@ pub(crate) enum AttemptError {
     Artifact(ArtifactError),
 }
 
-impl From<ArtifactError> for AttemptError {
-    fn from(error: ArtifactError) -> Self {
-        Self::Artifact(error)
-    }
-}
-
 /// The attempts of one fetch, all of them before one deadline.
 pub(crate) struct Retries<'a> {
     location: &'a str,
     deadline: Instant,
     attempts: u32,
     last_cause: Option<String>,
+}
+
+impl From<ArtifactError> for AttemptError {
+    fn from(error: ArtifactError) -> Self {
+        Self::Artifact(error)
+    }
 }
 
 impl<'a> Retries<'a> {

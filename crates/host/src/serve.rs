@@ -73,12 +73,11 @@ async fn run_host(config: &Config) -> Result<()> {
     let (shutdown, stop_callbacks) = (CancellationToken::new(), CancellationToken::new());
     let limits = wiring::gateway_limits(config);
     let serving = async {
-        let served = pilum_gateway::serve(executions, grpc, http, limits, shutdown.clone()).await;
+        // Boxed, because it holds both servers.
+        let served = Box::pin(pilum_gateway::serve(executions, grpc, http, limits, shutdown.clone())).await;
         stop_callbacks.cancel();
         served
     };
-    // Boxed, because it holds both servers.
-    let serving = Box::pin(serving);
     tokio::select! {
         (served, ()) = async { tokio::join!(serving, callbacks.run(stop_callbacks.clone())) } => served?,
         never = signals.forward(&shutdown) => match never {},

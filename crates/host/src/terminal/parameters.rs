@@ -30,6 +30,29 @@ pub(crate) fn read_environment(arguments: &[String]) -> Result<Vec<(String, Stri
     arguments.iter().map(pair).collect()
 }
 
+/// A value as JSON, for printing. JSON has no number for NaN and the infinities, so they
+/// become strings.
+pub(crate) fn to_json(value: &Value) -> serde_json::Value {
+    use serde_json::Value as Json;
+    match value {
+        Value::Null => Json::Null,
+        Value::Bool(b) => Json::Bool(*b),
+        Value::Signed(n) => Json::from(*n),
+        Value::Unsigned(n) => Json::from(*n),
+        #[expect(clippy::cast_possible_truncation, reason = "integral and within ±2^53, so exact")]
+        Value::Number(n) if n.fract() == 0.0 && n.abs() <= 9_007_199_254_740_992.0 => Json::from(*n as i64),
+        Value::Number(n) => {
+            serde_json::Number::from_f64(*n).map_or_else(|| Json::from(n.to_string()), Json::Number)
+        }
+        Value::String(text) => Json::from(text.as_str()),
+        Value::Bytes(bytes) => Json::from(String::from_utf8_lossy(bytes)),
+        Value::List(items) => Json::Array(items.iter().map(to_json).collect()),
+        Value::Object(fields) => {
+            Json::Object(fields.iter().map(|(name, field)| (name.clone(), to_json(field))).collect())
+        }
+    }
+}
+
 fn read_one(argument: &str) -> Result<Parameter> {
     let parameter = |name: &str, value| Parameter { name: name.to_owned(), type_name: String::new(), value };
     match argument.split_once('=').filter(|(name, _)| is_name(name)) {
@@ -78,29 +101,6 @@ fn from_json(json: serde_json::Value) -> Value {
         Json::Array(items) => Value::List(items.into_iter().map(from_json).collect()),
         Json::Object(fields) => {
             Value::Object(fields.into_iter().map(|(name, field)| (name, from_json(field))).collect())
-        }
-    }
-}
-
-/// A value as JSON, for printing. JSON has no number for NaN and the infinities, so they
-/// become strings.
-pub(crate) fn to_json(value: &Value) -> serde_json::Value {
-    use serde_json::Value as Json;
-    match value {
-        Value::Null => Json::Null,
-        Value::Bool(b) => Json::Bool(*b),
-        Value::Signed(n) => Json::from(*n),
-        Value::Unsigned(n) => Json::from(*n),
-        #[expect(clippy::cast_possible_truncation, reason = "integral and within ±2^53, so exact")]
-        Value::Number(n) if n.fract() == 0.0 && n.abs() <= 9_007_199_254_740_992.0 => Json::from(*n as i64),
-        Value::Number(n) => {
-            serde_json::Number::from_f64(*n).map_or_else(|| Json::from(n.to_string()), Json::Number)
-        }
-        Value::String(text) => Json::from(text.as_str()),
-        Value::Bytes(bytes) => Json::from(String::from_utf8_lossy(bytes)),
-        Value::List(items) => Json::Array(items.iter().map(to_json).collect()),
-        Value::Object(fields) => {
-            Json::Object(fields.iter().map(|(name, field)| (name.clone(), to_json(field))).collect())
         }
     }
 }
