@@ -39,7 +39,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ("execution", &["call", "types"], &["wasmtime", "wasmtime-wasi", "tonic", "prost", "reqwest"]),
     ("proto", &["types"], &["wasmtime", "tokio"]),
     ("gateway", &["call", "execution", "proto", "types"], &["wasmtime", "wasmtime-wasi", "reqwest"]),
-    ("client", &["proto", "types"], &["wasmtime", "wasmtime-wasi", "axum"]),
+    ("client", &["proto", "types"], &["wasmtime", "wasmtime-wasi", "axum", "reqwest"]),
     ("project", &["types"], &["wasmtime", "tokio", "tonic", "reqwest"]),
     (
         "host",
