@@ -32,17 +32,19 @@ fn dependencies(krate: &str) -> BTreeSet<String> {
 /// Which siblings each crate may import, and which libraries it may not.
 const RULES: &[(&str, &[&str], &[&str])] = &[
     ("types", &[], &["tokio", "serde", "prost", "tonic", "wasmtime"]),
-    ("artifact", &["types"], &["wasmtime", "wasmtime-wasi", "tonic", "prost"]),
-    ("engine", &["artifact", "types"], &["reqwest", "hyper", "tonic", "prost", "axum"]),
-    ("execution", &["types"], &["wasmtime", "wasmtime-wasi", "tonic", "prost", "reqwest"]),
+    ("outbound", &[], &["wasmtime", "wasmtime-wasi", "tonic", "prost"]),
+    ("call", &["types"], &["wasmtime", "wasmtime-wasi", "tonic", "prost", "reqwest"]),
+    ("artifact", &["outbound", "types"], &["wasmtime", "wasmtime-wasi", "tonic", "prost", "reqwest"]),
+    ("engine", &["artifact", "call", "types"], &["reqwest", "hyper", "tonic", "prost", "axum"]),
+    ("execution", &["call", "types"], &["wasmtime", "wasmtime-wasi", "tonic", "prost", "reqwest"]),
     ("proto", &["types"], &["wasmtime", "tokio"]),
-    ("gateway", &["execution", "proto", "types"], &["wasmtime", "wasmtime-wasi", "reqwest"]),
-    ("client", &["proto", "types"], &["wasmtime", "wasmtime-wasi", "axum"]),
+    ("gateway", &["call", "execution", "proto", "types"], &["wasmtime", "wasmtime-wasi", "reqwest"]),
+    ("client", &["proto", "types"], &["wasmtime", "wasmtime-wasi", "axum", "reqwest"]),
     ("project", &["types"], &["wasmtime", "tokio", "tonic", "reqwest"]),
     (
         "host",
-        &["artifact", "client", "engine", "execution", "gateway", "project", "types"],
-        &["wasmtime", "wasmtime-wasi", "tonic", "prost"],
+        &["artifact", "call", "client", "engine", "execution", "gateway", "outbound", "project", "types"],
+        &["wasmtime", "wasmtime-wasi", "tonic", "prost", "reqwest"],
     ),
 ];
 

@@ -1,10 +1,11 @@
-//! Verified bytes on disk: `blobs/sha256/<2 hex>/<64 hex>`, nothing else.
+//! Verified bytes on disk, in files named `blobs/sha256/<2 hex>/<64 hex>`.
 //!
-//! Everything here blocks and is called through [`blocking`](crate::blocking),
-//! but for [`Blobs::pin`] and [`Blobs::unpin`].
+//! Every function blocks and is called through
+//! [`run_blocking`](crate::blocking::run_blocking), except [`Blobs::pin`] and
+//! [`Blobs::unpin`].
 
-use crate::incoming::Received;
 use crate::lru::Lru;
+use crate::receive::ReceivedBlob;
 use crate::{ArtifactError, VerifiedArtifact};
 use pilum_types::Digest;
 use std::collections::HashMap;
@@ -15,26 +16,29 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 use tempfile::NamedTempFile;
 
+/// Hex digits of a digest that name its directory: 256 directories.
+const SHARD_HEX_DIGITS: usize = 2;
+
 /// The blobs of one data directory.
 pub(crate) struct Blobs {
-    /// Holds a directory for each first byte of a digest: file systems slow down
-    /// with very many names in one.
+    /// Has one directory for each first byte of a digest: file systems slow down with
+    /// very many names in one directory.
     sha256: PathBuf,
-    /// Same file system as the blobs, so that a rename moves between them.
+    /// On the same file system as `sha256`, so that a rename moves a file between them.
     temporary: PathBuf,
     max_bytes: u64,
     disk_max_bytes: u64,
-    /// What is on disk. Held while a blob is renamed into place or unlinked, so
-    /// that one thread's eviction cannot unlink what another has just written;
-    /// therefore taken on blocking threads only. Taken before `pins`.
+    /// Which blobs are on disk. Held while a blob is renamed into place or unlinked, so
+    /// that one thread's eviction cannot unlink a blob that another thread has just
+    /// written. It is therefore locked on blocking threads only. Locked before `pins`.
     lru: Mutex<Lru>,
-    /// How many times each digest is pinned. Held for a moment, from anywhere.
+    /// How many times each digest is pinned. Locked for a moment, on any thread.
     pins: Mutex<HashMap<Digest, u32>>,
 }
 
 impl Blobs {
-    /// Opens or makes the directory, removes what a killed process left in
-    /// `blobs/tmp`, and counts what is there.
+    /// Opens or makes the directory, removes the files that a killed process left in
+    /// `blobs/tmp`, and counts the blobs that are there.
     ///
     /// # Errors
     /// [`ArtifactError::Storage`].
@@ -60,48 +64,49 @@ impl Blobs {
         file.map_err(|error| ArtifactError::storage("cannot make a temporary file", error))
     }
 
-    /// The bytes of a digest, hashed anew. Bytes that no longer fit their digest
-    /// are deleted, and there are none.
+    /// Reads the bytes of a digest and hashes them again. If they no longer have that
+    /// digest, they are deleted and the result is `None`.
     pub(crate) fn load(&self, digest: Digest) -> Result<Option<VerifiedArtifact>, ArtifactError> {
         let path = self.path(digest);
         let unreadable =
             |error| ArtifactError::storage(format_args!("cannot read {}", path.display()), error);
         let mut file = match File::open(&path) {
             Ok(file) => file,
-            // Should it be counted still, then until it is written again or evicted.
+            // `lru` may still count the blob, until it is written again or evicted.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unreadable(error)),
         };
         let Some(bytes) = read_bounded(&mut file, self.max_bytes).map_err(unreadable)? else {
-            // Taken when the bound was higher, or grown since: either way not ours to hand out.
+            // The blob was stored under a higher bound, or the file has grown since.
             return Err(ArtifactError::TooLarge { max_bytes: self.max_bytes });
         };
         let artifact = VerifiedArtifact::hashed(bytes);
         if artifact.digest() != digest {
-            tracing::warn!(%digest, found = %artifact.digest(), "a kept artifact was damaged; it is deleted");
+            tracing::warn!(%digest, found = %artifact.digest(), "a stored artifact was damaged and is deleted");
             self.unlink(&mut lock(&self.lru), digest);
             return Ok(None);
         }
-        // The order of use outlives a restart in the files' times. Only the order
-        // hangs on it, so a file system that cannot do it is no failure.
+        // The modification times keep the order of use over a restart. Nothing else
+        // depends on them, so an error here is ignored.
         let _ = file.set_modified(SystemTime::now());
         lock(&self.lru).touch(&digest);
         Ok(Some(artifact))
     }
 
-    /// Keeps what came in under its digest, and hands it out. It is on disk for
-    /// good when this returns. May evict others, and even itself when pinned
+    /// Stores a received blob under its digest, and returns its bytes. The blob is
+    /// durable when this returns. It may evict other blobs, and even this one when pinned
     /// blobs leave no room.
-    pub(crate) fn publish(&self, received: Received) -> Result<VerifiedArtifact, ArtifactError> {
-        let Received { mut file, path: temporary, digest, bytes: size } = received;
+    pub(crate) fn publish(&self, received: ReceivedBlob) -> Result<VerifiedArtifact, ArtifactError> {
+        let ReceivedBlob { mut file, path: temporary, digest, bytes: size } = received;
         let path = self.path(digest);
-        let kept = || -> io::Result<VerifiedArtifact> {
+        let publish = || -> io::Result<VerifiedArtifact> {
             file.rewind()?;
-            let bytes = read_bounded(&mut file, self.max_bytes)?.unwrap_or_default();
-            // Hashed once more, in memory: these very bytes are what the caller gets.
+            let other_bytes = || io::Error::other("the disk gives back other bytes than were written");
+            let bytes = read_bounded(&mut file, self.max_bytes)?.ok_or_else(other_bytes)?;
+            // Hashed once more, in memory: the caller gets these very bytes.
             let artifact = VerifiedArtifact::hashed(bytes);
             if artifact.digest() != digest {
-                return Err(io::Error::other("the disk gives back other bytes than were written"));
+                return Err(other_bytes());
             }
             file.sync_all()?;
             let shard = path.parent().unwrap_or(&self.sha256);
@@ -118,17 +123,19 @@ impl Blobs {
             sync_directory(shard)?;
             Ok(artifact)
         };
-        kept().map_err(|error| ArtifactError::storage(format_args!("cannot keep {}", path.display()), error))
+        publish()
+            .map_err(|error| ArtifactError::storage(format_args!("cannot store {}", path.display()), error))
     }
 
-    /// Keeps a digest's blob on disk, present or to come, until as many unpins.
+    /// Keeps the blob of a digest on disk, whether it is there already or comes later.
+    /// Each call needs one [`unpin`](Self::unpin).
     pub(crate) fn pin(&self, digest: Digest) {
         let mut pins = lock(&self.pins);
         let count = pins.entry(digest).or_insert(0);
         *count = count.saturating_add(1);
     }
 
-    /// Takes back one [`pin`](Self::pin). The blob stays until its room is needed.
+    /// Undoes one [`pin`](Self::pin). The blob stays until its room is needed.
     pub(crate) fn unpin(&self, digest: Digest) {
         let mut pins = lock(&self.pins);
         if let Some(count) = pins.get_mut(&digest) {
@@ -141,7 +148,7 @@ impl Blobs {
 
     fn path(&self, digest: Digest) -> PathBuf {
         let hex = digest.to_hex();
-        let shard = hex.get(..2).unwrap_or_default();
+        let (shard, _) = hex.split_at(SHARD_HEX_DIGITS);
         self.sha256.join(shard).join(&hex)
     }
 
@@ -156,11 +163,11 @@ impl Blobs {
         }
         if lru.total_bytes() > self.disk_max_bytes {
             let (bytes, max_bytes) = (lru.total_bytes(), self.disk_max_bytes);
-            tracing::warn!(bytes, max_bytes, "artifacts that tasks refer to take more disk than their bound");
+            tracing::warn!(bytes, max_bytes, "the artifacts that tasks use take more disk than the bound");
         }
     }
 
-    /// Takes the guard to show that it is held.
+    /// `lru` is the guard's content, which shows that the caller holds the lock.
     fn unlink(&self, lru: &mut Lru, digest: Digest) {
         lru.remove(&digest);
         if let Err(error) = fs::remove_file(self.path(digest))
@@ -171,8 +178,8 @@ impl Blobs {
     }
 }
 
-/// What lies in the directory, by the time of its last use. Names that are no
-/// digests are left alone and do not count.
+/// The blobs in the directory, in the order of their last use. A file whose name is not
+/// a digest is left alone and does not count.
 fn scan(sha256: &Path) -> io::Result<Lru> {
     let mut found = Vec::new();
     for shard in fs::read_dir(sha256)? {
@@ -199,25 +206,25 @@ fn scan(sha256: &Path) -> io::Result<Lru> {
     Ok(lru)
 }
 
-/// A whole file, or `None` if it has more than `max_bytes`.
+/// Reads a whole file; `None` if it has more than `max_bytes`.
 fn read_bounded(file: &mut File, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {
     let announced = file.metadata()?.len();
     if announced > max_bytes {
         return Ok(None);
     }
-    // Room for one byte more, so that a file that grows meanwhile is noticed.
+    // Room for one more byte, to notice a file that grows meanwhile.
     let mut bytes = Vec::with_capacity(usize::try_from(announced).unwrap_or(0).saturating_add(1));
     file.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= max_bytes).then_some(bytes))
 }
 
-/// A rename is durable once its directory is.
+/// Makes the renames in a directory durable.
 fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// No code panics while it holds one of these locks in an unfinished state, so a
-/// poisoned one is as good as any.
+/// No code panics while it holds one of these locks with its content in an unfinished
+/// state, so a poisoned lock is safe to use.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,9 +1,10 @@
-//! Work on files, away from the threads that serve calls.
+//! Work on files, on threads that serve no calls.
 
 use crate::ArtifactError;
 
-/// Runs `work` where it may block. When the caller goes away it still runs to its end.
-pub(crate) async fn blocking<T: Send + 'static>(
+/// Runs `work` on a thread that may block. If the caller goes away, `work` still runs
+/// to its end; the runtime waits for it when it shuts down.
+pub(crate) async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ArtifactError> {
     let done = tokio::task::spawn_blocking(work).await;

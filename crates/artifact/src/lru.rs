@@ -1,19 +1,19 @@
-//! Which blobs there are, how much they take, and which go first.
+//! Which blobs exist, how much disk they take, and which are evicted first.
 
 use pilum_types::Digest;
 use std::collections::{BTreeMap, HashMap};
 
-/// The least a file takes on disk, in bytes: a block. Without it, millions of
-/// tiny artifacts would fill a disk of inodes below a bound in bytes.
+/// The least disk that a file takes, in bytes: one block. Without it, millions of tiny
+/// artifacts would use up the disk's inodes before they reach a bound in bytes.
 const BLOCK_BYTES: u64 = 4_096;
 
-/// Blobs in the order of their use. No file is touched here.
+/// Blobs in the order of their last use. This type touches no file.
 #[derive(Debug, Default)]
 pub(crate) struct Lru {
     blobs: HashMap<Digest, Blob>,
-    /// Digests by the moment of their last use, oldest first.
+    /// Digests by their last use, oldest first.
     order: BTreeMap<u64, Digest>,
-    /// Counts uses; a moment of use is a value of it.
+    /// The number of uses so far. Each use gets the next number.
     uses: u64,
     total_bytes: u64,
 }
@@ -25,7 +25,7 @@ struct Blob {
 }
 
 impl Lru {
-    /// A blob was written, or written again: it is the last used one.
+    /// Records that a blob was written for the first time or again, which is a use.
     pub(crate) fn insert(&mut self, digest: Digest, bytes: u64) {
         self.remove(&digest);
         let disk_bytes = bytes.max(1).next_multiple_of(BLOCK_BYTES);
@@ -35,7 +35,7 @@ impl Lru {
         self.total_bytes += disk_bytes;
     }
 
-    /// A blob was used; nothing happens if it is unknown.
+    /// Records that a blob was used. An unknown digest changes nothing.
     pub(crate) fn touch(&mut self, digest: &Digest) {
         let Some(blob) = self.blobs.get_mut(digest) else { return };
         self.order.remove(&blob.last_use);
@@ -44,15 +44,15 @@ impl Lru {
         self.order.insert(self.uses, *digest);
     }
 
-    /// A blob is gone; nothing happens if it is unknown.
+    /// Records that a blob was deleted. An unknown digest changes nothing.
     pub(crate) fn remove(&mut self, digest: &Digest) {
         let Some(blob) = self.blobs.remove(digest) else { return };
         self.order.remove(&blob.last_use);
         self.total_bytes -= blob.disk_bytes;
     }
 
-    /// Removes what was longest unused, passing over what is `pinned`, until the
-    /// rest fits into `max_bytes` or only pinned blobs are left.
+    /// Removes the least recently used blobs that are not `pinned`, until the rest fits
+    /// into `max_bytes` or only pinned blobs are left. Returns the removed digests.
     pub(crate) fn evict(&mut self, max_bytes: u64, pinned: impl Fn(&Digest) -> bool) -> Vec<Digest> {
         let mut evicted = Vec::new();
         let mut total_bytes = self.total_bytes;
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_unused_go_first() {
+    fn the_least_recently_used_are_evicted_first() {
         let mut lru = of_three_blocks_each(&[1, 2, 3, 4]);
         lru.touch(&digest(1));
         assert_eq!(lru.evict(12 * BLOCK_BYTES, |_| false), []);

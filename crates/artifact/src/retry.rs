@@ -1,35 +1,29 @@
-//! Trying again: what for, how often, after which pause, until when.
+//! Retries: which errors are retried, how often, after which pause, until when.
 
 use crate::ArtifactError;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Retries after the first try. With the pauses below they span about two
-/// seconds, which outlasts a restart of a server or a passing overload.
-const MAX_RETRIES: u32 = 3;
-/// The longest first pause.
+/// Retries after the first attempt. With the pauses below they span about two seconds,
+/// longer than the restart of a server or a short overload.
+const RETRIES_MAX: u32 = 3;
+/// The longest pause before the first retry.
 const BACKOFF_BASE: Duration = Duration::from_millis(100);
-/// The longest pause of all.
+/// The longest pause before any retry.
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 
-/// Why one try failed.
+/// Why one attempt failed.
 #[derive(Debug)]
-pub(crate) enum Failure {
-    /// It may go better the next time.
-    Passing(String),
-    /// It is not to be had, now or in a second.
-    Lasting(String),
-    /// It must not be had, or our own side failed.
-    Refused(ArtifactError),
+pub(crate) enum AttemptError {
+    /// Another attempt may succeed.
+    Transient(String),
+    /// Another attempt within seconds fails the same way.
+    Permanent(String),
+    /// The artifact is refused, or the host itself failed. Ends the fetch as it is.
+    Artifact(ArtifactError),
 }
 
-impl From<ArtifactError> for Failure {
-    fn from(error: ArtifactError) -> Self {
-        Self::Refused(error)
-    }
-}
-
-/// The tries of one fetch, all of them before one deadline.
+/// The attempts of one fetch, all of them before one deadline.
 pub(crate) struct Retries<'a> {
     location: &'a str,
     deadline: Instant,
@@ -37,25 +31,31 @@ pub(crate) struct Retries<'a> {
     last_cause: Option<String>,
 }
 
+impl From<ArtifactError> for AttemptError {
+    fn from(error: ArtifactError) -> Self {
+        Self::Artifact(error)
+    }
+}
+
 impl<'a> Retries<'a> {
-    /// `location` is what errors show.
+    /// Errors show `location`, so it must hold no secret.
     pub(crate) fn new(location: &'a str, deadline: Instant) -> Self {
         Self { location, deadline, attempts: 0, last_cause: None }
     }
 
-    /// Runs one try up to the deadline. `Ok(None)` says to try again, after the
-    /// pause that was made.
+    /// Runs one attempt up to the deadline. `Ok(None)` means that the attempt failed,
+    /// that the pause is over, and that the caller makes the next attempt.
     pub(crate) async fn attempt<T>(
         &mut self,
-        attempt: impl Future<Output = Result<T, Failure>>,
+        attempt: impl Future<Output = Result<T, AttemptError>>,
     ) -> Result<Option<T>, ArtifactError> {
         self.attempts += 1;
         match tokio::time::timeout_at(self.deadline, attempt).await {
             Ok(Ok(done)) => return Ok(Some(done)),
-            Ok(Err(Failure::Refused(error))) => return Err(error),
-            Ok(Err(Failure::Lasting(cause))) => return Err(self.unavailable(cause)),
-            Ok(Err(Failure::Passing(cause))) => self.last_cause = Some(cause),
-            Err(_) => return Err(self.out_of_time()),
+            Ok(Err(AttemptError::Artifact(error))) => return Err(error),
+            Ok(Err(AttemptError::Permanent(cause))) => return Err(self.unavailable(cause)),
+            Ok(Err(AttemptError::Transient(cause))) => self.last_cause = Some(cause),
+            Err(_) => return Err(self.timed_out()),
         }
         tracing::debug!(
             location = self.location,
@@ -63,19 +63,19 @@ impl<'a> Retries<'a> {
             cause = self.last_cause,
             "fetch failed"
         );
-        if self.attempts > MAX_RETRIES {
+        if self.attempts > RETRIES_MAX {
             return Err(self.unavailable(self.last_cause.clone().unwrap_or_default()));
         }
         let resume = Instant::now() + backoff(self.attempts);
         if resume >= self.deadline {
-            return Err(self.out_of_time());
+            return Err(self.timed_out());
         }
         tokio::time::sleep_until(resume).await;
         Ok(None)
     }
 
-    /// The deadline passed.
-    pub(crate) fn out_of_time(&self) -> ArtifactError {
+    /// The error of a fetch whose deadline passed.
+    pub(crate) fn timed_out(&self) -> ArtifactError {
         let last = self.last_cause.as_ref().map(|cause| format!("; before that: {cause}"));
         self.unavailable(format!("the time for the fetch was over{}", last.unwrap_or_default()))
     }
@@ -86,8 +86,8 @@ impl<'a> Retries<'a> {
 }
 
 /// The pause before the `retry`-th retry, counted from 1: exponential with full
-/// jitter (Brooker, "Exponential Backoff and Jitter"), so that hosts which
-/// failed together do not come back together.
+/// jitter (Brooker, "Exponential Backoff and Jitter"), so that hosts that failed at the
+/// same moment do not retry at the same moment.
 fn backoff(retry: u32) -> Duration {
     let ceiling = backoff_ceiling(retry);
     rand::random_range(Duration::ZERO..=ceiling)

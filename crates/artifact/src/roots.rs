@@ -1,8 +1,8 @@
-//! Files below the operator's roots, and nothing beside them.
+//! Files below the operator's roots, and no other files.
 
 use crate::ArtifactError;
 use crate::location::FilePath;
-use crate::retry::Failure;
+use crate::retry::AttemptError;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::OFlags;
@@ -16,12 +16,12 @@ pub(crate) struct Roots {
 }
 
 struct Root {
-    /// As configured, made absolute: what callers know it by.
+    /// As configured, made absolute: the name by which callers know it.
     configured: PathBuf,
-    /// With symlinks resolved: the other name a caller may know it by.
+    /// With symlinks resolved: the other name by which callers may know it.
     canonical: PathBuf,
-    /// Opened once. Every lookup starts here and cannot rise above it, whatever
-    /// `..` and symlinks there are and whoever changes them meanwhile.
+    /// Opened once. Every lookup starts at this directory and cannot leave it by `..` or
+    /// symlinks, even when another process changes them meanwhile.
     dir: Dir,
 }
 
@@ -29,7 +29,7 @@ impl Roots {
     /// Opens every root.
     ///
     /// # Errors
-    /// [`ArtifactError::Storage`] names one that is no directory.
+    /// [`ArtifactError::Storage`] names the path that is not a directory.
     pub(crate) fn open(paths: &[PathBuf]) -> Result<Self, ArtifactError> {
         let roots = paths.iter().map(|path| {
             Root::open(path).map_err(|error| {
@@ -42,15 +42,16 @@ impl Roots {
         Ok(Self { roots: roots.collect::<Result<_, _>>()? })
     }
 
-    /// Opens a regular file for reading. Blocks, though not on a FIFO.
+    /// Opens a regular file for reading. It blocks for the disk, and never for the writer
+    /// of a FIFO.
     ///
-    /// An absolute symlink counts as leading outside even where its target lies
-    /// below the root: it names a place by a path the root does not govern.
-    pub(crate) fn open_file(&self, path: &FilePath, location: &str) -> Result<File, Failure> {
+    /// An absolute symlink counts as leading outside, even where its target lies below
+    /// the root.
+    pub(crate) fn open_file(&self, path: &FilePath, location: &str) -> Result<File, AttemptError> {
         if self.roots.is_empty() {
             return Err(ArtifactError::NoRoots.into());
         }
-        let outside = || Failure::from(ArtifactError::OutsideRoots { location: location.to_owned() });
+        let outside = || AttemptError::from(ArtifactError::OutsideRoots { location: location.to_owned() });
         let candidates: Vec<(&Dir, &Path)> = match path {
             FilePath::Relative(path) => self.roots.iter().map(|root| (&root.dir, path.as_path())).collect(),
             FilePath::Absolute(path) => self.roots.iter().filter_map(|root| root.below(path)).collect(),
@@ -60,7 +61,7 @@ impl Roots {
             match open_regular(dir, path) {
                 Ok(file) => return Ok(file),
                 Err(error) if leads_outside(&error) => return Err(outside()),
-                Err(error) => missing = missing.or(Some(Failure::Lasting(error.to_string()))),
+                Err(error) => missing = missing.or(Some(AttemptError::Permanent(error.to_string()))),
             }
         }
         Err(missing.unwrap_or_else(outside))
@@ -75,7 +76,8 @@ impl Root {
         Ok(Self { configured, canonical, dir })
     }
 
-    /// The part of an absolute path that lies below this root, if it does by its text.
+    /// The rest of an absolute path below this root, if the text of the path begins with
+    /// the root.
     fn below<'a>(&'a self, path: &'a Path) -> Option<(&'a Dir, &'a Path)> {
         let below =
             path.strip_prefix(&self.configured).or_else(|_| path.strip_prefix(&self.canonical)).ok()?;
@@ -86,18 +88,19 @@ impl Root {
 fn open_regular(dir: &Dir, path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
-    // Without it, opening a FIFO waits for a writer. Reading a regular file is
-    // not changed by it.
+    // Without this flag, opening a FIFO waits for a writer. Reading a regular file is the
+    // same with and without it.
     options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
     let file = dir.open_with(if path.as_os_str().is_empty() { Path::new(".") } else { path }, &options)?;
-    // Asked of the open file, so that it is the one that is then read.
+    // Asked of the open file: another process may have replaced the path's file since.
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
     Ok(file.into_std())
 }
 
-/// cap-std makes this error itself; the kernel's own refusal of permission has a number.
+/// cap-std makes this error itself, without a number. When the kernel denies permission,
+/// the error has a number.
 fn leads_outside(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none()
 }

@@ -1,4 +1,4 @@
-//! The whole store against real servers, real files and a real disk.
+//! The whole store, with real servers, real files and a real disk.
 
 mod disk;
 mod file;
@@ -7,8 +7,8 @@ mod server;
 mod sharing;
 mod web;
 
-use crate::network::{Lookup, Network};
-use crate::{ArtifactConfig, ArtifactError, ArtifactStore, VerifiedArtifact, is_public};
+use crate::{ArtifactConfig, ArtifactError, ArtifactStore, VerifiedArtifact};
+use pilum_outbound::{Lookup, Outbound, Resolver, is_public};
 use pilum_types::{ArtifactSource, Digest};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -16,8 +16,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
-/// Where test servers listen. In tests this one loopback address counts as
-/// public, while 127.0.0.1 and all others are as private as they are.
+/// Where test servers listen. In tests this one loopback address counts as public. All
+/// other addresses follow the usual rules.
 const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 77, 0, 1));
 
 /// A store in a directory of its own.
@@ -28,17 +28,17 @@ struct Bench {
 }
 
 impl Bench {
-    /// A store that takes sources without checksums, with `set` on top.
+    /// A store that takes sources without checksums, after `set` changed its configuration.
     fn new(set: impl FnOnce(&mut ArtifactConfig)) -> Self {
-        Self::on(network(system_lookup()), set)
+        Self::with_lookup(Resolver::system_lookup(), set)
     }
 
-    fn on(network: Network, set: impl FnOnce(&mut ArtifactConfig)) -> Self {
+    fn with_lookup(lookup: Lookup, set: impl FnOnce(&mut ArtifactConfig)) -> Self {
         let directory = TempDir::new().unwrap();
         let mut config = ArtifactConfig::new(directory.path().join("data"));
         config.allow_missing_checksum = true;
         set(&mut config);
-        let store = ArtifactStore::open_on(config.clone(), network).unwrap();
+        let store = ArtifactStore::with_outbound(config.clone(), outbound(lookup)).unwrap();
         Self { store, config, directory }
     }
 
@@ -47,7 +47,8 @@ impl Bench {
         let Self { store, mut config, directory } = self;
         drop(store);
         set(&mut config);
-        let store = ArtifactStore::open_on(config.clone(), network(system_lookup())).unwrap();
+        let store =
+            ArtifactStore::with_outbound(config.clone(), outbound(Resolver::system_lookup())).unwrap();
         Self { store, config, directory }
     }
 
@@ -84,16 +85,13 @@ fn digest_of(bytes: &[u8]) -> Digest {
     VerifiedArtifact::hashed(bytes.to_vec()).digest()
 }
 
-fn network(lookup: Lookup) -> Network {
-    Network { allows: |address| address == SERVER || is_public(address), lookup }
+fn outbound(lookup: Lookup) -> Outbound {
+    let allows = |address| address == SERVER || is_public(address);
+    Outbound::with_resolver(Resolver::new(allows, lookup)).unwrap()
 }
 
-fn system_lookup() -> Lookup {
-    Network::system(false).lookup
-}
-
-/// A resolver that gives one answer after the other, whatever the name, and
-/// says how many answers are left.
+/// A lookup that gives one answer after the other for any name, and the answers that
+/// are left.
 fn scripted_lookup(answers: Vec<Vec<IpAddr>>) -> (Lookup, Arc<Mutex<Vec<Vec<IpAddr>>>>) {
     let left = Arc::new(Mutex::new(answers));
     let script = left.clone();

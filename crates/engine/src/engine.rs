@@ -158,7 +158,7 @@ impl Engine {
         // Native code has no docs, so they are read from the artifact. If the artifact is
         // no longer kept, there are no docs: nothing is fetched for them.
         let kept = match source.checksum {
-            Some(digest) => self.artifacts.kept(digest).await.ok().flatten(),
+            Some(digest) => self.artifacts.load(digest).await.ok().flatten(),
             None => None,
         };
         let docs = match kept {

@@ -1,17 +1,17 @@
-//! Tells URLs of the ends of executions, in the form of Standard Webhooks
-//! (<https://www.standardwebhooks.com/>).
+//! Callbacks: sends the end of an execution to the URL that its caller gave, in the form
+//! of Standard Webhooks (<https://www.standardwebhooks.com/>).
 //!
-//! What is due and when it is tried again is the execution layer's to say; here
-//! it is signed and sent.
+//! The execution layer decides which callback is due and when it is tried again. This
+//! file signs and sends.
 
 use crate::wiring::HostExecutions;
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
-use pilum_artifact::{Outbound, OutboundError};
 use pilum_execution::Callback;
 use pilum_gateway::status_json;
+use pilum_outbound::{Outbound, OutboundError};
 use sha2::Sha256;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
@@ -21,35 +21,37 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 /// Callbacks under way at once: enough that some receivers may hang.
-const AT_ONCE: usize = 32;
-/// The longest body: receivers commonly take that much. A longer result is left
-/// out, and read by its id.
+const CONCURRENT_MAX: usize = 32;
+/// The longest body, in bytes: receivers commonly take that much. A longer result is left
+/// out; the receiver reads it by the execution's id.
 const BODY_MAX_BYTES: usize = 1 << 20;
 /// How long a receiver may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a store that failed is left alone.
+/// The pause after an error of the store.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-/// What a secret begins with, by the standard.
+/// The prefix of a secret, by the standard.
 const SECRET_PREFIX: &str = "whsec_";
-/// Bytes of a secret that is made here.
+/// Bytes of a secret that this host makes.
 const SECRET_BYTES: usize = 32;
-/// The fewest bytes a secret may have, by the standard.
+/// The fewest bytes that a secret may have, by the standard.
 const SECRET_MIN_BYTES: usize = 24;
 
-/// Signs and sends.
-pub(crate) struct Sender {
+/// Signs and sends callbacks.
+pub(crate) struct CallbackSender {
     executions: Arc<HostExecutions>,
     outbound: Outbound,
     secret: Vec<u8>,
 }
 
-impl Sender {
-    /// Reads the secret of the data directory, or makes one.
+impl CallbackSender {
+    /// Reads the secret of the data directory, or makes one. The operator sets
+    /// `allow_private`, which allows callbacks to addresses that are not public.
     ///
     /// # Errors
-    /// When the secret cannot be read or written or is none.
+    /// When the secret cannot be read or written or has the wrong form.
     pub(crate) fn new(executions: Arc<HostExecutions>, data_dir: &Path, allow_private: bool) -> Result<Self> {
         let outbound = Outbound::new(allow_private).context("the client for callbacks")?;
         let path = data_dir.join("callback-secret");
@@ -57,22 +59,28 @@ impl Sender {
         Ok(Self { executions, outbound, secret })
     }
 
-    /// Delivers until it is dropped. What is under way then comes again at the
-    /// next start.
-    pub(crate) async fn run(self) {
+    /// Sends callbacks until `stop` is cancelled. Then it aborts the callbacks under way
+    /// and waits for their tasks. The store keeps an aborted callback, so it is sent
+    /// again after the next start.
+    pub(crate) async fn run(self, stop: CancellationToken) {
         let sender = Arc::new(self);
-        let slots = Arc::new(Semaphore::new(AT_ONCE));
-        // Ends every delivery under way when it is dropped.
         let mut deliveries = JoinSet::new();
-        // Never closed.
-        while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
+        let _stopped = stop.run_until_cancelled(sender.deliver_due(&mut deliveries)).await;
+        deliveries.shutdown().await;
+    }
+
+    /// Starts a delivery for each callback that is due. Never returns.
+    async fn deliver_due(self: &Arc<Self>, deliveries: &mut JoinSet<()>) {
+        // Bounds the deliveries at once. Never closed.
+        let permits = Arc::new(Semaphore::new(CONCURRENT_MAX));
+        while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
             while deliveries.try_join_next().is_some() {}
-            match sender.executions.callbacks().next().await {
+            match self.executions.callbacks().next().await {
                 Ok(callback) => {
-                    let sender = Arc::clone(&sender);
+                    let sender = Arc::clone(self);
                     deliveries.spawn(async move {
                         sender.deliver(&callback).await;
-                        drop(slot);
+                        drop(permit);
                     });
                 }
                 Err(error) => {
@@ -85,6 +93,30 @@ impl Sender {
 
     async fn deliver(&self, callback: &Callback) {
         let id = callback.execution.id.as_str();
+        let sent = self.send(callback).await;
+        let retry = sent.as_ref().is_err_and(|error| !error.is_refused());
+        // Without a record the callback would be sent again, so this does not give up.
+        let is_tried_again = loop {
+            match self.executions.callbacks().tried(callback, retry).await {
+                Ok(is_tried_again) => break is_tried_again,
+                Err(error) => {
+                    tracing::error!(id, %error, "the result of a callback is not recorded yet");
+                }
+            }
+            tokio::time::sleep(STORE_PAUSE).await;
+        };
+        match sent {
+            Ok(()) => {}
+            Err(cause) if cause.is_refused() => {
+                tracing::warn!(id, %cause, "a callback has a URL that this host sends nothing to");
+            }
+            Err(cause) if is_tried_again => tracing::debug!(id, %cause, "a callback failed"),
+            Err(cause) => tracing::warn!(id, %cause, tries = callback.tries + 1, "a callback is given up"),
+        }
+    }
+
+    async fn send(&self, callback: &Callback) -> Result<(), OutboundError> {
+        let id = callback.execution.id.as_str();
         let body = status_json(&callback.execution, BODY_MAX_BYTES);
         let sent_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let headers = [
@@ -93,37 +125,15 @@ impl Sender {
             ("webhook-timestamp", sent_at.to_string()),
             ("webhook-signature", sign(&self.secret, id, sent_at, &body)),
         ];
-        let sent = self.outbound.post(&callback.url, &headers, body, ANSWER_TIMEOUT).await;
-        let again = match &sent {
-            Ok(()) => false,
-            Err(OutboundError::Refused(reason)) => {
-                tracing::warn!(id, reason, "a callback may not be sent where it leads");
-                false
-            }
-            Err(OutboundError::Failed(_)) => true,
-        };
-        // However long it takes: what is not recorded would be sent again.
-        let follows = loop {
-            match self.executions.callbacks().tried(callback, again).await {
-                Ok(follows) => break follows,
-                Err(error) => tracing::error!(id, %error, "how a callback went is not recorded yet"),
-            }
-            tokio::time::sleep(STORE_PAUSE).await;
-        };
-        match (sent, follows) {
-            (Err(OutboundError::Failed(cause)), false) => {
-                tracing::warn!(id, cause, tries = callback.tries + 1, "a callback is given up");
-            }
-            (Err(OutboundError::Failed(cause)), true) => tracing::debug!(id, cause, "a callback failed"),
-            (Ok(()) | Err(OutboundError::Refused(_)), _) => {}
-        }
+        self.outbound.post(&callback.url, &headers, body, ANSWER_TIMEOUT).await
     }
 }
 
-/// The signature of a message, as the header has it.
+/// The signature of a message, as the header has it. `sent_at` is in Unix seconds.
 fn sign(secret: &[u8], id: &str, sent_at: u64, body: &[u8]) -> String {
-    // A key of any length will do.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return String::new() };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else {
+        unreachable!("HMAC takes a key of any length")
+    };
     mac.update(format!("{id}.{sent_at}.").as_bytes());
     mac.update(body);
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
@@ -135,7 +145,7 @@ fn secret(path: &Path) -> Result<Vec<u8>> {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let bytes: [u8; SECRET_BYTES] = rand::random();
             let text = format!("{SECRET_PREFIX}{}\n", STANDARD.encode(bytes));
-            // Nobody but the host's user may read it.
+            // Only the user that runs the host may read it.
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;

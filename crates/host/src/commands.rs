@@ -2,29 +2,23 @@
 
 mod bench;
 mod dead_letters;
+mod deploy;
 mod dev;
 mod executions;
 mod inspect;
 mod invoke;
-mod local;
-mod parameters;
-mod print;
-mod progress;
+mod local_host;
 mod project;
+mod remote;
+mod target;
 mod tasks;
-mod time;
 mod watch;
 
-use crate::cli::{Cli, Command, Remote};
+use crate::cli::{Cli, Command};
 use crate::serve;
+use crate::terminal::{exit, print};
 use anyhow::Result;
-use pilum_client::Client;
 use std::process::ExitCode;
-
-/// The function ran and failed, or what was asked for is not so.
-const FAILED: u8 = 1;
-/// The command was refused: nothing ran.
-const REFUSED: u8 = 2;
 
 /// Runs one subcommand to its exit code: 0 it did what was asked, 1 the
 /// function ran and failed, 2 the command was refused.
@@ -34,10 +28,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::CompileChild { metered } => return pilum_engine::run_compile_child(metered),
         Command::New(new) => project::new(&new),
         Command::Build(build) => project::build(&build),
-        Command::Deploy(deploy) => block_on(project::deploy(deploy)),
-        Command::Rollback(rollback) => block_on(project::rollback(rollback)),
-        Command::Delete(delete) => block_on(project::delete(delete)),
-        Command::Describe(describe) => block_on(project::describe(describe)),
+        Command::Deploy(deploy) => block_on(deploy::deploy(deploy)),
+        Command::Rollback(rollback) => block_on(deploy::rollback(rollback)),
+        Command::Delete(delete) => block_on(tasks::delete(delete)),
+        Command::Describe(describe) => block_on(tasks::describe(describe)),
         Command::Dev(dev) => block_on(dev::run(dev)),
         Command::Invoke(invoke) => block_on(invoke::run(*invoke)),
         Command::Status(status) => block_on(executions::status(status)),
@@ -51,16 +45,10 @@ pub fn run(cli: Cli) -> ExitCode {
     };
     ended.unwrap_or_else(|error| {
         print::error(&error);
-        ExitCode::from(REFUSED)
+        ExitCode::from(exit::REFUSED)
     })
 }
 
 fn block_on(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
-}
-
-async fn connect(remote: &Remote) -> Result<Client> {
-    let endpoint = &remote.server;
-    let endpoint = if endpoint.contains("://") { endpoint.clone() } else { format!("http://{endpoint}") };
-    Ok(Client::connect(&endpoint).await?)
 }

@@ -10,8 +10,8 @@ mod load;
 
 pub use load::{ConfigError, Overrides, load};
 
-use pilum_artifact::Outbound;
 use pilum_execution::{AsyncSettings, Settings, SyncSettings};
+use pilum_outbound::Outbound;
 use pilum_types::CallLimits;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -317,9 +317,9 @@ impl Config {
             },
             max_tasks: count(limits.max_tasks),
             check_callback: if self.callbacks.allow_private_addresses {
-                |url| Outbound::check(url, true)
+                |url| Outbound::check(url, true).map_err(|error| error.to_string())
             } else {
-                |url| Outbound::check(url, false)
+                |url| Outbound::check(url, false).map_err(|error| error.to_string())
             },
         }
     }

@@ -1,15 +1,15 @@
 //! The host: configuration, wiring, the command line, and shutdown.
 //!
-//! In reading order: [`config`] is what can be set; [`wiring`] puts artifact
-//! store, engine and executions together; [`serve`] runs them behind the
-//! listeners until a signal; [`cli`] and [`commands`] are what a person types.
+//! In reading order: [`config`] has every setting; [`wiring`] puts artifact store, engine
+//! and executions together; [`serve`] runs them behind the listeners until a signal;
+//! [`cli`] and [`commands`] are the subcommands that a person types.
 //!
-//! It is a library beside the binary so that the benchmarks measure the very
-//! same wiring that users run.
+//! It is a library beside the binary, so that the benchmarks measure the same wiring that
+//! users run.
 //!
-//! **Invariant:** wiring stays wiring. This crate imports neither wasmtime nor
-//! tonic: what runs guests is behind [`pilum_engine`], what speaks gRPC behind
-//! [`pilum_gateway`] and [`pilum_client`].
+//! **Invariant:** this crate only connects the others. It imports neither wasmtime nor
+//! tonic nor an HTTP client: [`pilum_engine`] runs guests, [`pilum_gateway`] and
+//! [`pilum_client`] speak gRPC, [`pilum_outbound`] sends requests.
 
 mod callbacks;
 pub mod cli;
@@ -19,6 +19,7 @@ mod logging;
 mod runtime;
 pub mod serve;
 mod services;
+mod terminal;
 pub mod wiring;
 
 pub use runtime::EngineRuntime;

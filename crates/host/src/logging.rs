@@ -1,4 +1,4 @@
-//! The host's own log: on standard error, text or JSON.
+//! The host's own log on standard error, as text or JSON.
 
 use crate::config::Log;
 use anyhow::{Context, Result};
@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Sends the log to standard error from here on.
+/// Starts the log. Must be called once.
 pub(crate) fn start(log: &Log) -> Result<()> {
     let filter = EnvFilter::try_new(&log.filter)
         .with_context(|| format!("the configuration: log.filter is {:?}", log.filter))?;

@@ -3,9 +3,9 @@
 
 use crate::runtime::values_of;
 use http_body_util::BodyExt as _;
-use pilum_artifact::{Outbound, OutboundRequestError};
 use pilum_call::{HttpBody, RevisionKey};
 use pilum_engine::{KeyValue, KeyValueError, KeyValueFuture, SendError, SendFuture, SendRequest};
+use pilum_outbound::{Outbound, OutboundError};
 use pilum_store::{KeyPage, KeyValueStore};
 use std::fmt;
 use std::sync::Arc;
@@ -38,10 +38,14 @@ impl SendRequest for Requests {
         };
         Box::pin(async move {
             let answered = outbound.send(request).await.map_err(|error| match error {
-                OutboundRequestError::NotAllowed => SendError::AddressNotAllowed,
-                OutboundRequestError::NotConnected => SendError::Refused,
-                OutboundRequestError::Timeout => SendError::Timeout,
-                OutboundRequestError::Broken => SendError::Broken,
+                OutboundError::InvalidUrl(_) | OutboundError::AddressNotPublic { .. } => {
+                    SendError::AddressNotAllowed
+                }
+                OutboundError::NotConnected(_) => SendError::Refused,
+                OutboundError::Timeout(_) => SendError::Timeout,
+                OutboundError::Broken(_) | OutboundError::Status(_) | OutboundError::Setup(_) => {
+                    SendError::Broken
+                }
             })?;
             let with_permit = move |frame| {
                 // The closure owns the permit, so the permit lives as long as the body.

@@ -1,19 +1,29 @@
-//! Puts the parts of a host together.
+//! Puts the parts of a host together: artifact store, engine, store and executions.
 
 use crate::config::Config;
 use crate::runtime::EngineRuntime;
 use crate::services::{Requests, Values};
 use anyhow::{Context, Result};
-use pilum_artifact::{ArtifactConfig, ArtifactStore, Outbound};
+use pilum_artifact::{ArtifactConfig, ArtifactStore};
 use pilum_engine::{Compiler, Engine, EngineSettings, Services};
 use pilum_execution::Executions;
 use pilum_gateway::GatewayLimits;
+use pilum_outbound::Outbound;
 use pilum_sqlite::{KeyValues, OpenError, SqliteConfig, SqliteStore};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The executions of a host: on the engine, kept in SQLite.
+/// The artifacts that a command takes from a person's own files, in bytes at most.
+const LOCAL_ARTIFACT_MAX_BYTES: u64 = 256 << 20;
+/// The longest timeout of a call that a command makes, in milliseconds: one day. Nobody
+/// else waits for this machine, so a person may let a function run long.
+const LOCAL_TIMEOUT_MAX_MS: u64 = 86_400_000;
+/// What a child that compiles gets in its environment. The allocator's default is to
+/// take a gigabyte at once, and a compiling child may have no more than that.
+const COMPILE_CHILD_ENVIRONMENT: (&str, &str) = ("MIMALLOC_ARENA_EAGER_COMMIT", "0");
+
+/// The executions of a host: they run on the engine and are kept in SQLite.
 pub type HostExecutions = Executions<EngineRuntime, SqliteStore>;
 
 /// The artifact store that `config` describes.
@@ -34,8 +44,8 @@ pub fn artifacts(config: &Config) -> Result<ArtifactStore> {
     store.with_context(|| format!("the data directory {}", directory.display()))
 }
 
-/// The engine that `config` describes, with its native code in `native`. It
-/// compiles in children of this binary.
+/// The engine that `config` describes, with its native code in the directory `native`.
+/// It compiles in child processes of this binary.
 ///
 /// # Errors
 /// When the data directory cannot be used or wasmtime does not start.
@@ -61,14 +71,14 @@ pub fn engine(
     } else {
         std::env::current_exe().context("this program's own file")?
     };
-    // By default the allocator takes a gigabyte at once, which is all the memory that a
-    // compiling child may have.
-    let environment = vec![("MIMALLOC_ARENA_EAGER_COMMIT".into(), "0".into())];
+    let (name, value) = COMPILE_CHILD_ENVIRONMENT;
+    let environment = vec![(name.into(), value.into())];
     let compiler = Compiler::Child { program, arguments: vec!["compile-child".into()], environment };
     Engine::new(&settings, artifacts, compiler, services).context("the engine")
 }
 
-/// Everything a host runs, started. Must be called inside a tokio runtime.
+/// Starts everything that a host runs behind its listeners. Must be called inside a tokio
+/// runtime.
 ///
 /// # Errors
 /// As [`artifacts`] and [`engine`], or when the store of executions cannot be opened.
@@ -76,15 +86,16 @@ pub fn executions(config: &Config) -> Result<Arc<HostExecutions>> {
     executions_over(config, &config.storage.data_dir.join("native"))
 }
 
-/// The same with native code in a directory of its own, which hosts may share.
+/// The same as [`executions`], with native code in the directory `native`. Several hosts
+/// may share that directory.
 ///
 /// # Errors
 /// As [`executions`].
 pub fn executions_over(config: &Config, native: &Path) -> Result<Arc<HostExecutions>> {
-    // First, as it takes the data directory for this process alone.
+    // First, because it takes the data directory for this process alone.
     let store = store(config)?;
     let values = KeyValues::open(&config.storage.data_dir, config.storage.key_value_task_max_bytes)
-        .context("the file of what functions keep")?;
+        .context("the file of functions' values")?;
     let outbound =
         Outbound::new(config.outgoing.allow_private_addresses).context("the client for functions")?;
     let services = Services {
@@ -101,7 +112,7 @@ pub fn executions_over(config: &Config, native: &Path) -> Result<Arc<HostExecuti
 /// The store that `config` describes.
 ///
 /// # Errors
-/// When it cannot be opened: another process uses it, or it is not one of this version.
+/// When it cannot be opened: another process uses it, or another version wrote it.
 pub fn store(config: &Config) -> Result<SqliteStore> {
     let directory = config.storage.data_dir.clone();
     let max_bytes = config.storage.executions_max_bytes;
@@ -114,7 +125,7 @@ pub fn store(config: &Config) -> Result<SqliteStore> {
     }
 }
 
-/// The bounds of the listeners that `config` describes.
+/// The bounds of the listeners, as `config` sets them.
 pub fn gateway_limits(config: &Config) -> GatewayLimits {
     GatewayLimits {
         connections_max: usize::try_from(config.listen.max_connections).unwrap_or(usize::MAX),
@@ -123,16 +134,15 @@ pub fn gateway_limits(config: &Config) -> GatewayLimits {
     }
 }
 
-/// The configuration of a host that runs one file for one command and is gone:
-/// the file's folder is its root, and `data_dir` is its own alone.
+/// The configuration of a host that lives as long as one command and runs one file. The
+/// file's folder `root` is its artifact root, and no other process uses `data_dir`.
 pub fn local_config(root: &Path, data_dir: &Path) -> Config {
     let mut config = Config::default();
     config.storage.data_dir = data_dir.to_owned();
     config.artifacts.roots = vec![root.to_owned()];
-    config.artifacts.max_bytes = 256 << 20;
+    config.artifacts.max_bytes = LOCAL_ARTIFACT_MAX_BYTES;
     config.sync_execution.max_concurrent_requests = 1;
     config.async_execution.max_concurrent_executions = 1;
-    // Nobody else waits for this machine: a person may let a function run long.
-    config.sync_execution.max_timeout_ms = 86_400_000;
+    config.sync_execution.max_timeout_ms = LOCAL_TIMEOUT_MAX_MS;
     config
 }

@@ -1,7 +1,7 @@
-//! Core modules that bindings were generated for, into components.
+//! Makes components of core modules that were built with generated bindings.
 //!
-//! Such a module says in custom sections which world it is for, and calls WASI the
-//! old way; an adapter stands between.
+//! Such a module names its WIT world in custom sections. It calls preview 1 of WASI; an
+//! adapter translates these calls to preview 2.
 
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
@@ -10,28 +10,28 @@ use wasi_preview1_component_adapter_provider::{
 use wasmparser::{Encoding, Parser, Payload};
 use wit_component::ComponentEncoder;
 
-/// What custom sections that describe a world are called, or begin with.
+/// The beginning of the names of custom sections that describe a world.
 const WORLD_SECTION: &str = "component-type";
 
-/// The adapter a core module needs to become a component.
+/// The adapter that a core module needs to become a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Adapter {
-    /// It has a start of its own.
+    /// The module has a `_start` function.
     Command,
-    /// It is called from outside.
+    /// The module only has functions that are called from outside.
     Reactor,
 }
 
-/// The adapter for a core module that says which world it is for; `None` for
-/// anything else, which is deployed as it is.
+/// The adapter for a core module that names its world. `None` for any other artifact,
+/// which is deployed as it is.
 pub(crate) fn adapter_for(bytes: &[u8]) -> Option<Adapter> {
-    let mut is_for_a_world = false;
+    let mut names_a_world = false;
     let mut adapter = Adapter::Reactor;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.ok()? {
             Payload::Version { encoding: Encoding::Component, .. } => return None,
             Payload::CustomSection(section) => {
-                is_for_a_world |= section.name().starts_with(WORLD_SECTION);
+                names_a_world |= section.name().starts_with(WORLD_SECTION);
             }
             Payload::ExportSection(exports)
                 if exports.clone().into_iter().flatten().any(|export| export.name == "_start") =>
@@ -41,11 +41,11 @@ pub(crate) fn adapter_for(bytes: &[u8]) -> Option<Adapter> {
             _ => {}
         }
     }
-    is_for_a_world.then_some(adapter)
+    names_a_world.then_some(adapter)
 }
 
-/// The component of a core module.
-pub(crate) fn make(module: &[u8], adapter: Adapter) -> Result<Vec<u8>, String> {
+/// Makes a component of a core module.
+pub(crate) fn componentize(module: &[u8], adapter: Adapter) -> Result<Vec<u8>, String> {
     let adapter = match adapter {
         Adapter::Command => WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
         Adapter::Reactor => WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,

@@ -1,14 +1,14 @@
-//! What goes wrong with a project. Every text says what to do.
+//! Errors of projects. Every text says what to do.
 
 use std::path::PathBuf;
 
 /// Why a project cannot be made, read or built.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
-    /// There is no manifest.
+    /// The manifest is missing.
     #[error("there is no {} (make a project with `pilum new`)", .path.display())]
     NoManifest {
-        /// Where it would be.
+        /// Where the manifest was looked for.
         path: PathBuf,
     },
     /// The manifest is wrong.
@@ -16,21 +16,21 @@ pub enum ProjectError {
     Manifest {
         /// The manifest.
         path: PathBuf,
-        /// What is wrong, with the line where it is known.
+        /// The mistake, with its line if the line is known.
         reason: String,
     },
-    /// The folder for a new project has something in it.
+    /// The folder for a new project is not empty.
     #[error("{} is not empty; `pilum new` takes an empty or a new folder", .path.display())]
     NotEmpty {
         /// The folder.
         path: PathBuf,
     },
-    /// A program that the build needs is not there.
+    /// A program that the build needs is not installed.
     #[error("the build needs {program}, which is not installed: {how}")]
     Missing {
         /// The program.
         program: String,
-        /// How to get it, in the words of the manifest.
+        /// How to install it, as the manifest says.
         how: String,
     },
     /// The build command failed.
@@ -38,15 +38,15 @@ pub enum ProjectError {
     Build {
         /// The command.
         command: String,
-        /// How it ended.
+        /// The exit status of the command.
         status: String,
     },
-    /// The build left no artifact, or one that is no wasm.
+    /// The artifact is missing, too large, or not WebAssembly.
     #[error("{}: {reason}", .path.display())]
     Artifact {
-        /// Where it should be.
+        /// The path of the artifact.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The mistake.
         reason: String,
     },
     /// A file or folder cannot be read or written.
@@ -54,7 +54,7 @@ pub enum ProjectError {
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         error: std::io::Error,
     },
 }

@@ -1,20 +1,22 @@
-//! A function as its author has it on disk: a folder with a manifest, made from a
-//! template, built into an artifact.
+//! A project: the folder in which an author writes a function. It has a manifest, is made
+//! from a template, and is built into an artifact.
 //!
-//! [`Manifest`] is `pilum.toml`; [`TEMPLATES`] are what `pilum new` begins with;
-//! [`Manifest::build`] runs the author's own build command and makes a component of
-//! what it left, if that is a core module that says which world it is for.
+//! In reading order: [`Manifest`] is `pilum.toml`; [`TEMPLATES`] are the projects that
+//! `pilum new` can make; [`Manifest::build`] runs the author's build command. If the
+//! command makes a core module that names its WIT world, the build makes a component of
+//! the module.
 //!
 //! **Invariant:** no host and no network. This crate knows files and processes of
 //! the author's machine, and nothing of how functions are run.
 
-mod build;
-mod component;
 mod error;
 mod manifest;
 mod template;
 
-pub use build::{Built, Step};
+mod build;
+mod component;
+
+pub use build::{BuildStep, BuiltArtifact};
 pub use error::ProjectError;
 pub use manifest::{MANIFEST, Manifest};
 pub use template::{TEMPLATES, Template};

@@ -1,5 +1,5 @@
-//! `pilum.toml`: what a function is called, how it is built, and what its owner
-//! decides about it.
+//! The manifest `pilum.toml`: the name of a task, how its artifact is built, and its
+//! policy.
 
 use crate::ProjectError;
 use pilum_types::{Grants, HttpGrant, InstancePolicy, Policy, PolicyLimits, Reuse, TaskName};
@@ -10,35 +10,35 @@ use std::time::Duration;
 
 /// The manifest's file name.
 pub const MANIFEST: &str = "pilum.toml";
-/// The longest manifest, in bytes: nobody writes more by hand.
+/// The longest manifest, in bytes: far more than anybody writes by hand.
 const MANIFEST_MAX_BYTES: u64 = 1 << 20;
 
-/// A manifest that was read.
+/// The content of a manifest.
 #[derive(Debug, Clone)]
 pub struct Manifest {
-    /// The folder it is in.
+    /// The folder of the manifest.
     pub directory: PathBuf,
-    /// The task's name.
+    /// The name of the task.
     pub name: TaskName,
-    /// For people.
+    /// A description for people; may be empty.
     pub description: String,
-    /// What the author calls this version.
+    /// The author's name for this version; may be empty.
     pub version: String,
-    /// What the build leaves; absolute, or relative to where the command was typed.
+    /// The file that the build makes: absolute, or relative to the current directory.
     pub artifact: PathBuf,
-    /// How it is built; `None` where the artifact comes from elsewhere.
+    /// How the artifact is built; `None` if something else makes it.
     pub build: Option<Build>,
-    /// Everything else.
+    /// Limits, instances, environment and grants of the task.
     pub policy: Policy,
 }
 
-/// How a function is built.
+/// How an artifact is built.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Build {
     /// The command, run by `sh -c` in the manifest's folder.
     pub command: String,
-    /// Programs it needs, and how each is got.
+    /// Programs that the command needs, each with how to install it.
     #[serde(default)]
     pub needs: BTreeMap<String, String>,
 }
@@ -92,10 +92,10 @@ struct DocumentGrants {
 }
 
 impl Manifest {
-    /// Reads the manifest at `path`: the file, or the folder it is in.
+    /// Reads the manifest at `path`, which is the file or its folder.
     ///
     /// # Errors
-    /// When there is none, or it is wrong; the text says where.
+    /// [`ProjectError::NoManifest`], [`ProjectError::Manifest`] or [`ProjectError::Io`].
     pub fn read(path: &Path) -> Result<Self, ProjectError> {
         let path = if path.is_dir() { path.join(MANIFEST) } else { path.to_owned() };
         let size = match std::fs::metadata(&path) {
@@ -122,7 +122,7 @@ impl Manifest {
         }
         let Limits { timeout_ms, memory_max_bytes, result_max_bytes, log_max_bytes } = document.limits;
         if [timeout_ms, memory_max_bytes, result_max_bytes, log_max_bytes].contains(&Some(0)) {
-            return Err("limits: 0 is no limit; leave out what the host is to decide".to_owned());
+            return Err("limits: must not be 0; leave out a key to use the host's limit".to_owned());
         }
         let policy = Policy {
             limits: PolicyLimits {
@@ -153,12 +153,12 @@ fn instances(instances: &Instances) -> Result<InstancePolicy, String> {
         return Err("instances: reuse_calls_max and reuse_age_max_s need `reuse = true`".to_owned());
     }
     if reuse_calls_max == Some(0) || reuse_age_max_s == Some(0) {
-        return Err("instances: reuse_calls_max and reuse_age_max_s are at least 1".to_owned());
+        return Err("instances: reuse_calls_max and reuse_age_max_s must be at least 1".to_owned());
     }
     let most = InstancePolicy::IDLE_MAX_LIMIT;
     let idle_max = idle_max.unwrap_or(InstancePolicy::IDLE_MAX_DEFAULT.max(idle_min));
     if idle_min > idle_max || idle_max > most {
-        return Err(format!("instances: idle_min may be at most idle_max, and that at most {most}"));
+        return Err(format!("instances: idle_min may be at most idle_max, and idle_max at most {most}"));
     }
     let default = Reuse::default();
     let reuse = reuse.then(|| Reuse {
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_can_be_said() {
+    fn every_key_is_read() {
         let text = r#"
             name = "greeter"
             description = "says hello"
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named() {
+    fn errors_name_the_mistake() {
         let rest = "name = \"a\"\nartifact = \"a.wasm\"\n";
         for (text, message) in [
             ("name = \"a\"\nartefact = \"a.wasm\"", "unknown field `artefact`, expected one of `name`"),
@@ -241,7 +241,7 @@ mod tests {
                 "unknown field `timeout`, expected one of `timeout_ms`",
             ),
             (&format!("{rest}[limits]\ntimeout_ms = -5"), "line 4"),
-            (&format!("{rest}[limits]\nlog_max_bytes = 0"), "0 is no limit"),
+            (&format!("{rest}[limits]\nlog_max_bytes = 0"), "must not be 0"),
             (&format!("{rest}[instances]\nreuse_calls_max = 5"), "need `reuse = true`"),
             (&format!("{rest}[instances]\nidle_min = 300"), "at most 256"),
             (&format!("{rest}[grants]\nhttp = [\"https://a/\"]"), "without scheme or path"),

@@ -1,17 +1,17 @@
-//! What `pilum new` begins with: the examples of every language, as they are.
+//! The templates of `pilum new`: the examples of each language, unchanged.
 
 use crate::{MANIFEST, ProjectError};
 use pilum_types::TaskName;
 use std::path::Path;
 
-/// A project to begin with.
+/// A project to start from.
 #[derive(Debug, Clone, Copy)]
 pub struct Template {
-    /// What it is asked for by.
+    /// The name that `pilum new --template` takes.
     pub name: &'static str,
-    /// What it is, in a few words.
+    /// A short description, for people.
     pub about: &'static str,
-    /// Its files, by their paths.
+    /// The files, as path and content.
     files: &'static [(&'static str, &'static [u8])],
 }
 
@@ -96,12 +96,12 @@ pub const TEMPLATES: &[Template] = &[
 ];
 
 impl Template {
-    /// Makes a project of it in `folder`, and returns the name of its task: that of
-    /// the folder.
+    /// Makes a project in `folder`. Returns the name of its task, which is the name of the
+    /// folder.
     ///
     /// # Errors
-    /// When the folder has something in it, its name cannot be a task's, or it cannot
-    /// be written.
+    /// When the folder is not empty, its name cannot be the name of a task, or it cannot be
+    /// written.
     pub fn create(&self, folder: &Path) -> Result<TaskName, ProjectError> {
         let mut entries = match std::fs::read_dir(folder) {
             Ok(entries) => Some(entries),
@@ -117,26 +117,26 @@ impl Template {
             if let Some(parent) = path.parent() {
                 std::fs::create_dir_all(parent).map_err(|error| ProjectError::io(parent, error))?;
             }
-            let named = (*file == MANIFEST).then(|| renamed(content, &task));
-            let content = named.as_deref().unwrap_or(content);
+            let manifest = (*file == MANIFEST).then(|| with_name(content, &task));
+            let content = manifest.as_deref().unwrap_or(content);
             std::fs::write(&path, content).map_err(|error| ProjectError::io(&path, error))?;
         }
         Ok(task)
     }
 }
 
-/// The task's name for a project in `folder`.
+/// The name of the task for a project in `folder`.
 fn task_name(folder: &Path) -> Result<TaskName, ProjectError> {
     let absolute = std::path::absolute(folder).map_err(|error| ProjectError::io(folder, error))?;
     let name = absolute.file_name().unwrap_or_default().to_string_lossy().into_owned();
     TaskName::parse(&name).map_err(|error| ProjectError::Manifest {
         path: folder.join(MANIFEST),
-        reason: format!("the folder's name, {name:?}, becomes the task's, and {error}"),
+        reason: format!("the name of the folder, {name:?}, becomes the name of the task, and it {error}"),
     })
 }
 
-/// A manifest with another name, which stands in its first line.
-fn renamed(manifest: &[u8], task: &TaskName) -> Vec<u8> {
+/// The manifest with the name of `task` in its first line.
+fn with_name(manifest: &[u8], task: &TaskName) -> Vec<u8> {
     let end = manifest.iter().position(|byte| *byte == b'\n').unwrap_or(manifest.len());
     let (_, rest) = manifest.split_at(end);
     [format!("name = \"{task}\"").as_bytes(), rest].concat()
@@ -162,7 +162,7 @@ mod tests {
         }
     }
 
-    /// The files of an example, but for what its `.gitignore` names.
+    /// The files of an example, except those that its `.gitignore` names.
     fn files_below(folder: &Path, ignored: &[String], below: &str, found: &mut BTreeSet<String>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let entry = entry.unwrap();
@@ -199,10 +199,10 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_whose_name_cannot_be_a_task_s_is_refused() {
+    fn a_folder_needs_a_name_that_a_task_may_have() {
         let directory = tempfile::tempdir().unwrap();
         let template = TEMPLATES.first().unwrap();
         let error = template.create(&directory.path().join("a b")).unwrap_err().to_string();
-        assert!(error.contains("becomes the task's, and has the character ' '"), "{error}");
+        assert!(error.contains("becomes the name of the task, and it has the character ' '"), "{error}");
     }
 }

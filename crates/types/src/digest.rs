@@ -3,22 +3,25 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A SHA-256 digest. Written `sha256:` and 64 lower-case hex digits.
+/// Hex digits of a SHA-256 digest: two for each of its 32 bytes.
+const HEX_DIGITS: usize = 64;
+
+/// A SHA-256 digest. Its text is `sha256:` and 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
 
-/// A text that is no SHA-256 digest.
+/// The text is not a SHA-256 digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected sha256: and 64 hex digits (the prefix may be left out)")]
 pub struct InvalidDigest;
 
 impl Digest {
-    /// Takes the 32 bytes that a SHA-256 function returned.
+    /// Wraps the 32 bytes that a SHA-256 function returned.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The 32 bytes.
+    /// The digest as bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -26,7 +29,7 @@ impl Digest {
     /// The 64 lower-case hex digits without a prefix, as used in file names.
     pub fn to_hex(&self) -> String {
         use fmt::Write as _;
-        let mut hex = String::with_capacity(64);
+        let mut hex = String::with_capacity(HEX_DIGITS);
         for byte in self.0 {
             let _ = write!(hex, "{byte:02x}");
         }
@@ -49,10 +52,10 @@ impl fmt::Debug for Digest {
 impl FromStr for Digest {
     type Err = InvalidDigest;
 
-    /// Accepts `sha256:<hex>` and bare `<hex>`, in either case.
+    /// Accepts `sha256:<hex>` and `<hex>` alone, with upper-case or lower-case digits.
     fn from_str(text: &str) -> Result<Self, InvalidDigest> {
         let hex = text.strip_prefix("sha256:").unwrap_or(text);
-        if hex.len() != 64 || !hex.is_ascii() {
+        if hex.len() != HEX_DIGITS || !hex.is_ascii() {
             return Err(InvalidDigest);
         }
         let mut bytes = [0; 32];
@@ -79,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_digest() {
+    fn refuses_other_texts() {
         for text in ["", "sha256:", "sha256:12", "md5:00", &"g".repeat(64), &"ü".repeat(32)] {
             assert_eq!(text.parse::<Digest>(), Err(InvalidDigest), "{text}");
         }

@@ -1,42 +1,42 @@
-//! Why an execution failed, as stable codes, and whether trying again may help.
+//! Why an execution failed, as stable codes, and whether a retry may help.
 
 use crate::State;
 use std::fmt;
 
-/// How an execution that ran came to a bad end.
+/// Why an execution ended without a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The stable code clients may match on.
+    /// The stable code. Clients may match on it.
     pub code: FailureCode,
-    /// For people: what happened, with the wasm backtrace where there is one.
+    /// What happened, for people. After a trap it has the wasm backtrace.
     pub message: String,
 }
 
-/// Whether running the same call again could end differently.
+/// Whether another attempt of the same call may end differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryClass {
-    /// The same code with the same input fails the same way.
+    /// The same code with the same input fails in the same way.
     Never,
-    /// The guest said so itself, or the host failed it: another try may do.
+    /// The guest reported an error itself, or the host failed. Another attempt may succeed.
     Maybe,
 }
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $text:literal, $state:ident, $class:ident;)*) => {
-        /// Stable result codes, `ExecutionResult.error_code` on the wire.
+        /// Stable failure codes. On the wire they are `ExecutionResult.error_code`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum FailureCode { $($(#[$doc])* $variant,)* }
 
         impl FailureCode {
-            /// Every code there is.
+            /// Every code.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The code as it travels.
+            /// The code as clients see it, in upper case.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }
 
-            /// The terminal state an execution with this failure ends in.
+            /// The terminal state of an execution with this failure.
             pub const fn state(self) -> State {
                 match self { $(Self::$variant => State::$state,)* }
             }
@@ -54,29 +54,29 @@ codes! {
     TrapUnreachable = "TRAP_UNREACHABLE", Failed, Never;
     /// A memory or table access out of bounds.
     TrapOutOfBounds = "TRAP_OUT_OF_BOUNDS", Failed, Never;
-    /// The guest's call stack is spent.
+    /// The guest used up its call stack.
     TrapStackOverflow = "TRAP_STACK_OVERFLOW", Failed, Never;
     /// An integer division by zero.
     TrapIntegerDivideByZero = "TRAP_INTEGER_DIVIDE_BY_ZERO", Failed, Never;
     /// Any other trap; the message names it.
     TrapOther = "TRAP_OTHER", Failed, Never;
-    /// The guest needed more memory or table space than its limit.
+    /// The guest needed more memory or table elements than its limits allow.
     MemoryLimit = "MEMORY_LIMIT", Failed, Never;
     /// The guest used up its fuel.
     FuelExhausted = "FUEL_EXHAUSTED", Failed, Never;
     /// A command ended with an exit code other than 0.
     GuestExit = "GUEST_EXIT", Failed, Maybe;
-    /// A typed function returned the err arm of its result.
+    /// A typed function returned `err`.
     GuestError = "GUEST_ERROR", Failed, Maybe;
     /// The result is larger than the limit.
     ResultTooLarge = "RESULT_TOO_LARGE", Failed, Never;
     /// The host itself failed the call.
     HostError = "HOST_ERROR", Failed, Maybe;
-    /// The worker that ran the execution is gone.
+    /// The worker that ran the execution stopped without a result.
     WorkerLost = "WORKER_LOST", Failed, Maybe;
     /// The call did not end within its timeout.
     DeadlineExceeded = "DEADLINE_EXCEEDED", Timeout, Never;
-    /// Somebody cancelled the execution, or its caller went away.
+    /// A client cancelled the execution, or its caller went away.
     Cancelled = "CANCELLED", Cancelled, Never;
 }
 

@@ -1,18 +1,18 @@
-//! Ids: short ASCII texts that sort by the time they were made.
+//! Ids: short ASCII texts that sort by the time at which they were made.
 //!
-//! A made id is a prefix and 26 characters of Crockford base 32: 48 bits of
-//! milliseconds and 80 bits of randomness, the layout of a ULID
-//! (<https://github.com/ulid/spec>). A client may bring its own execution id,
-//! so an id is kept as text rather than as bits.
+//! An id that the host makes is a prefix and 26 characters of Crockford base 32: 48 bits
+//! of milliseconds and 80 random bits, the layout of a ULID
+//! (<https://github.com/ulid/spec>). A client may supply its own execution id, so an id
+//! is kept as text and not as bits.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-/// Longest id accepted from a client, in bytes. Long enough for any UUID or
-/// trace id with a prefix, short enough for a log line and a database key.
+/// The longest id that a client may supply, in bytes. Long enough for a UUID or a trace
+/// id with a prefix, short enough for a log line and a database key.
 const ID_MAX_BYTES: usize = 128;
 
-/// A text that cannot be an id.
+/// The text cannot be an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("an id has 1 to {ID_MAX_BYTES} characters, each a letter, a digit or one of . _ : -")]
 pub struct InvalidId;
@@ -24,13 +24,13 @@ macro_rules! id {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Makes a new id that sorts by `unix_ms`. Of `random`, the low 80
-            /// bits are used.
+            /// Makes an id that sorts by `unix_ms`, the milliseconds since 1970. The id
+            /// uses the low 80 bits of `random`.
             pub fn from_parts(unix_ms: u64, random: u128) -> Self {
                 Self(base32(*$prefix, unix_ms, random))
             }
 
-            /// Takes an id that came from outside.
+            /// Reads an id that a client supplied or a store kept.
             ///
             /// # Errors
             /// When the text is empty, longer than 128 bytes, or has a
@@ -60,29 +60,30 @@ macro_rules! id {
 }
 
 id!(
-    /// Names one execution: one call of one function, with all its attempts.
+    /// The id of an execution: one call of one function, with all its attempts. The host
+    /// makes it, or the client supplies it.
     ExecutionId,
     b"exec-"
 );
 id!(
-    /// Names one task: a named, versioned artifact with its policy.
+    /// The id of a task: a named, versioned artifact with its policy.
     TaskId,
     b"task-"
 );
 id!(
-    /// Names one instance of a task's code. An instance that serves several
-    /// calls keeps its id.
+    /// The id of an instance of a task's code. An instance that serves several calls keeps
+    /// its id.
     InstanceId,
     b"inst-"
 );
 id!(
-    /// Names who owns a task or an execution. No look-up works without one.
+    /// The id of the owner of tasks and executions. Every look-up needs one.
     TenantId,
     b"tent-"
 );
 
 impl Default for TenantId {
-    /// The tenant of a host that has no identities configured.
+    /// The tenant of every call on a host without configured identities.
     fn default() -> Self {
         static DEFAULT: LazyLock<TenantId> = LazyLock::new(|| TenantId("default".into()));
         DEFAULT.clone()
@@ -91,11 +92,12 @@ impl Default for TenantId {
 
 fn check(text: &str) -> Result<(), InvalidId> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-');
-    let right = !text.is_empty() && text.len() <= ID_MAX_BYTES && text.bytes().all(plain);
-    if right { Ok(()) } else { Err(InvalidId) }
+    let is_id = !text.is_empty() && text.len() <= ID_MAX_BYTES && text.bytes().all(plain);
+    if is_id { Ok(()) } else { Err(InvalidId) }
 }
 
-/// Prefix, 10 digits of time, 16 digits of randomness: 31 bytes, one allocation.
+/// Makes the text of an id with one allocation: a prefix of 5 bytes, 10 digits of time
+/// and 16 random digits.
 fn base32(prefix: [u8; 5], unix_ms: u64, random: u128) -> Arc<str> {
     const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let bits = (u128::from(unix_ms) << 80) | (random & ((1 << 80) - 1));
@@ -104,9 +106,11 @@ fn base32(prefix: [u8; 5], unix_ms: u64, random: u128) -> Arc<str> {
     head.copy_from_slice(&prefix);
     for (i, byte) in tail.iter_mut().enumerate() {
         let digit = (bits >> (125 - 5 * i)) as usize & 31;
-        *byte = DIGITS.get(digit).copied().unwrap_or(b'0');
+        let Some(digit) = DIGITS.get(digit) else { unreachable!("5 bits are below 32") };
+        *byte = *digit;
     }
-    std::str::from_utf8(&text).unwrap_or_default().into()
+    let Ok(text) = std::str::from_utf8(&text) else { unreachable!("prefix and digits are ASCII") };
+    text.into()
 }
 
 #[cfg(test)]
@@ -123,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_could_not_stand_in_a_path_or_a_log_line() {
+    fn refuses_characters_that_do_not_fit_a_path_or_a_log_line() {
         for text in ["", "a b", "a/b", "a\nb", "ü", &"x".repeat(129)] {
             assert_eq!(TaskId::parse(text), Err(InvalidId), "{text:?}");
         }

@@ -1,25 +1,33 @@
 //! The words of the domain: ids, names, digests, values, limits, and the state
 //! machine of an execution.
 //!
-//! Everything a caller, the engine and the store must agree on is a type here,
-//! checked once when it is made: a [`TaskName`] in hand is a valid task name.
+//! Callers, the engine and the store agree on these types. Each value is checked once,
+//! when it is made: every [`TaskName`] is a valid task name.
 //!
-//! **Invariant:** this crate knows no runtime, no wire format and no storage.
-//! It imports neither tokio nor serde nor prost nor any sibling, and it reads
-//! no clock and no randomness: ids are made from parts its caller supplies.
+//! In reading order: ids and names ([`ExecutionId`], [`TaskName`], [`Digest`]); what is
+//! called ([`ArtifactSource`], [`Parameter`], [`Value`]) and its types
+//! ([`FunctionSignature`]); what the owner of a task allows ([`Policy`]); how a call runs
+//! ([`CallLimits`], [`State`]) and ends ([`Outcome`], [`Failure`]).
+//!
+//! **Invariant:** this crate knows no runtime, no wire format and no storage. It imports
+//! neither tokio nor serde nor prost nor any sibling. It reads neither a clock nor a
+//! source of random numbers: callers supply both when they make an id.
 
 mod digest;
-mod failure;
 mod id;
-mod invocation;
-mod limits;
 mod name;
-mod outcome;
+
+mod invocation;
+mod signature;
+mod value;
+
 mod policy;
 mod priority;
-mod signature;
+
+mod failure;
+mod limits;
+mod outcome;
 mod state;
-mod value;
 
 pub use digest::{Digest, InvalidDigest};
 pub use failure::{Failure, FailureCode, RetryClass};

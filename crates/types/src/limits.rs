@@ -1,21 +1,22 @@
-//! What one call may use.
+//! The limits of one call.
 
 use std::time::Duration;
 
-/// The bounds of one call. Each is enforced by the engine whatever the guest does.
+/// The limits of one call. The task's policy sets them within the operator's bounds, and
+/// the engine enforces each of them, whatever the guest does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallLimits {
-    /// Wall-clock time from the start of the attempt, start functions included.
+    /// Wall-clock time from the start of the attempt, including start functions.
     pub timeout: Duration,
-    /// All linear memories of the instance together, in bytes.
+    /// The bytes of all linear memories of the instance together.
     pub memory_max_bytes: u64,
-    /// All tables of the instance together, in elements.
+    /// The elements of all tables of the instance together.
     pub table_max_elements: u64,
-    /// The result, in bytes as it stands in the host's memory.
+    /// The bytes of the result, as it lies in the host's memory.
     pub result_max_bytes: u64,
-    /// The log kept of standard output and standard error, in bytes.
+    /// The bytes of the log that is kept of standard output and standard error.
     pub log_max_bytes: u64,
-    /// Units of fuel; `None` leaves the call unmetered. Only an engine that was
-    /// built for metering takes notice.
+    /// Units of fuel. `None` leaves the call unmetered. An engine that was built without
+    /// metering ignores this limit.
     pub fuel: Option<u64>,
 }

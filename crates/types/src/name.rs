@@ -1,33 +1,33 @@
-//! Names people give: of tasks and of functions.
+//! Names that people give to tasks and functions.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Longest task name, in bytes: it becomes a path segment and a metric label.
+/// The longest task name, in bytes: it becomes a path segment and a metric label.
 const TASK_NAME_MAX_BYTES: usize = 128;
-/// Longest function name, in bytes: room for `namespace:package/interface@version#name`.
+/// The longest function name, in bytes: room for `namespace:package/interface@version#name`.
 const FUNCTION_NAME_MAX_BYTES: usize = 256;
 
-/// A text that cannot be the name it was given as.
+/// Why a text cannot be a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
-    /// Nothing was given.
+    /// The text is empty.
     #[error("must not be empty")]
     Empty,
-    /// More bytes than the bound.
+    /// The text has more bytes than the bound.
     #[error("has {bytes} bytes, at most {max} are allowed")]
     TooLong {
-        /// How long it is.
+        /// The length of the text.
         bytes: usize,
-        /// How long it may be.
+        /// The bound in bytes.
         max: usize,
     },
-    /// A character that such a name may not have.
+    /// The text has a character that such a name may not have.
     #[error("has the character {character:?}, allowed are {allowed}")]
     Character {
         /// The first such character.
         character: char,
-        /// What may stand there instead.
+        /// The allowed characters, in words.
         allowed: &'static str,
     },
 }
@@ -36,12 +36,13 @@ pub enum InvalidName {
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskName(Arc<str>);
 
-/// A function's name as a caller writes it: printable, no white space, 1 to 256 bytes.
+/// A function's name as a caller writes it: printable characters without white space, 1 to
+/// 256 bytes.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FunctionName(Arc<str>);
 
 impl TaskName {
-    /// Checks and takes a name.
+    /// Reads a name.
     ///
     /// # Errors
     /// [`InvalidName`] says which rule the text breaks.
@@ -58,7 +59,7 @@ impl TaskName {
 }
 
 impl FunctionName {
-    /// Checks and takes a name.
+    /// Reads a name.
     ///
     /// # Errors
     /// [`InvalidName`] says which rule the text breaks.

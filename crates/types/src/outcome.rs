@@ -1,19 +1,21 @@
-//! How one attempt ended, and what it used.
+//! How one attempt ended, and which resources it used.
 
 use crate::{Failure, FailureCode, InstanceId, Value};
 use std::time::Duration;
 
-/// Everything an attempt leaves behind.
+/// The outcome of one attempt. The engine sets it, except the queue wait and the number
+/// of the attempt in [`Usage`].
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// What the function returned, or how it failed.
+    /// The function's result, or why the attempt failed.
     pub result: Result<Output, Failure>,
-    /// What it used.
+    /// The resources that the attempt used.
     pub usage: Usage,
-    /// What it wrote to its standard streams, capped. A command's standard
-    /// output is its result and not repeated here.
+    /// The lines that the guest wrote to its standard streams, at most
+    /// [`CallLimits::log_max_bytes`](crate::CallLimits::log_max_bytes). The standard output
+    /// of a command is its result and not part of the log.
     pub log: Vec<LogLine>,
-    /// The instance that served it; `None` when none could be made.
+    /// The instance that ran the attempt; `None` when no instance could be made.
     pub instance: Option<InstanceId>,
 }
 
@@ -34,55 +36,55 @@ impl Outcome {
 pub enum Output {
     /// A typed result.
     Typed(Value),
-    /// Bytes as they came: a command's standard output.
+    /// The standard output of a command, unchanged.
     Raw(Vec<u8>),
-    /// What an http handler answered: the status, and the body as it came.
+    /// The response of an http handler.
     Response {
-        /// Below 500; with another it is a failure.
+        /// The HTTP status, below 500. A higher status makes the attempt fail.
         status: u16,
-        /// The body; empty where it was streamed.
+        /// The body; empty if it was streamed to the caller.
         body: Vec<u8>,
     },
 }
 
-/// What an attempt used. Every figure is measured.
+/// The resources that an attempt used. Every figure is measured, not estimated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Waited for a slot (sync) or for a worker (async, from acceptance to the
-    /// start of the last attempt).
+    /// The wait for a slot (sync), or for a worker (async: from the submission to the start
+    /// of the last attempt).
     pub queue_wait: Duration,
-    /// From the slot until an instance was ready.
+    /// The time from the slot until an instance was ready.
     pub acquire: Duration,
-    /// Inside the guest, host calls included.
+    /// The time inside the guest, including its calls of the host.
     pub guest: Duration,
-    /// Fuel used, where the call was metered.
+    /// The units of fuel that the guest used; `None` for an unmetered call.
     pub fuel_consumed: Option<u64>,
-    /// Most bytes of linear memory the instance held at once.
+    /// The most bytes of linear memory that the instance held at once.
     pub peak_memory_bytes: u64,
-    /// Which attempt of the execution this was, from 1.
+    /// The number of the attempt within its execution, from 1.
     pub attempt: u32,
-    /// How many calls the instance has served, this one included.
+    /// The number of calls that the instance has served, including this one.
     pub instance_calls: u64,
 }
 
 /// One line that a guest wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// Where it wrote it.
+    /// The stream that the guest wrote to.
     pub stream: LogStream,
     /// The line without its end; control characters are escaped, invalid UTF-8
     /// is replaced.
     pub text: String,
 }
 
-/// Where a guest wrote a line, or the host's own remark about the log.
+/// The source of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogStream {
-    /// Standard output.
+    /// The guest's standard output.
     Stdout,
-    /// Standard error.
+    /// The guest's standard error.
     Stderr,
-    /// The host: for instance that the rest was cut off.
+    /// The host itself, for instance to say that the log was cut off.
     Host,
 }
 

@@ -4,77 +4,84 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Everything a task's owner decides. The default is what a task gets whose owner
-/// says nothing: the host's limits, a fresh instance a call, and no grants.
+/// The longest host name, in bytes: the bound of DNS.
+const HOST_NAME_MAX_BYTES: usize = 253;
+
+/// Everything that the owner of a task decides. The default applies to a task without a
+/// policy: the host's limits, a fresh instance for each call, and no grants.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// Bounds of its calls, within the host's.
+    /// Limits of its calls. The operator's limits are the upper bounds.
     pub limits: PolicyLimits,
     /// How its instances are made and kept.
     pub instances: InstancePolicy,
-    /// Environment variables that each call sees; a call's own come on top.
+    /// Environment variables of each call, as name and value. The variables of a call
+    /// itself replace those with the same name.
     pub environment: Arc<[(String, String)]>,
-    /// What its code may reach beyond WASI.
+    /// What its code may use beyond WASI.
     pub grants: Grants,
 }
 
-/// Bounds of a task's calls. What is `None` is the host's.
+/// Limits of a task's calls. For `None`, the host's own limit applies.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PolicyLimits {
-    /// Timeout of calls that bring none of their own.
+    /// The timeout of calls that have no timeout of their own.
     pub timeout: Option<Duration>,
-    /// All linear memories of an instance together, in bytes.
+    /// The bytes of all linear memories of an instance together.
     pub memory_max_bytes: Option<u64>,
-    /// A result, in bytes.
+    /// The bytes of a result.
     pub result_max_bytes: Option<u64>,
-    /// The log kept of one execution, in bytes.
+    /// The bytes of the log that is kept of one execution.
     pub log_max_bytes: Option<u64>,
 }
 
 /// How a task's instances are made and kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InstancePolicy {
-    /// Whether an instance serves several calls, one after the other, and how
-    /// long; `None` gives each call an instance that no call has used.
+    /// The bounds of an instance that serves several calls, one after the other. `None`
+    /// gives each call an instance that no other call has used.
     pub reuse: Option<Reuse>,
-    /// Instances made ahead of calls, from registration on.
+    /// Instances that are made before the calls that use them, from the registration of the
+    /// task on. At most [`idle_max`](Self::idle_max).
     pub idle_min: u32,
-    /// Instances that may stand ready at most.
+    /// The most instances that wait for a call. At most
+    /// [`IDLE_MAX_LIMIT`](Self::IDLE_MAX_LIMIT).
     pub idle_max: u32,
 }
 
 /// The bounds of an instance that serves several calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reuse {
-    /// Calls it serves at most.
+    /// The most calls that it serves, at least 1.
     pub calls_max: u32,
-    /// How old it gets at most.
+    /// The age at which it serves no more calls.
     pub age_max: Duration,
 }
 
-/// What a task's code may reach beyond WASI.
+/// What a task's code may use beyond WASI.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grants {
-    /// `wasi:config`: the values it finds there, by key; `None` is no grant.
+    /// `wasi:config`: the values that the code can read, as key and value. `None` grants
+    /// nothing.
     pub config: Option<Vec<(String, String)>>,
-    /// `wasi:keyvalue`: buckets of its own, kept by the host.
+    /// `wasi:keyvalue`: buckets that belong to this task, which the host stores.
     pub key_value: bool,
-    /// `wasi:logging`: lines in the execution's log.
+    /// `wasi:logging`: lines in the log of the execution.
     pub logging: bool,
-    /// `wasi:http/outgoing-handler`: where requests may go.
+    /// `wasi:http/outgoing-handler`: the hosts that requests may go to.
     pub http: Vec<HttpGrant>,
 }
 
 /// A host that outbound requests may go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpGrant {
-    /// The name in lower case; with a leading `*.` any name below it.
+    /// The name in lower case. A leading `*.` stands for any name below the domain.
     host: String,
-    /// `None` is the scheme's own port.
+    /// The port; `None` for the default port of the URL's scheme.
     port: Option<u16>,
 }
 
-/// A text that is no [`HttpGrant`].
+/// The text is not an [`HttpGrant`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not `host`, `host:port` or `*.domain`, without scheme or path")]
 pub struct InvalidHttpGrant {
@@ -82,9 +89,9 @@ pub struct InvalidHttpGrant {
 }
 
 impl InstancePolicy {
-    /// Instances that stand ready at most, where nothing else is said.
+    /// The default of [`idle_max`](Self::idle_max): eight calls at once find an instance.
     pub const IDLE_MAX_DEFAULT: u32 = 8;
-    /// More than this nobody may ask for: what stands ready holds memory.
+    /// The upper bound of [`idle_max`](Self::idle_max): an instance that waits holds memory.
     pub const IDLE_MAX_LIMIT: u32 = 256;
 }
 
@@ -95,8 +102,8 @@ impl Default for InstancePolicy {
 }
 
 impl Default for Reuse {
-    /// Often enough that making an instance costs nothing, seldom enough that
-    /// what a guest leaks is gone within minutes.
+    /// Enough calls that the time to make an instance does not matter, and an age at which
+    /// the memory that a guest leaks is freed within minutes.
     fn default() -> Self {
         Self { calls_max: 1_000, age_max: Duration::from_secs(600) }
     }
@@ -106,7 +113,7 @@ impl HttpGrant {
     /// Reads `host`, `host:port` or `*.domain`.
     ///
     /// # Errors
-    /// When the text is none of these.
+    /// When the text has none of these forms.
     pub fn parse(text: &str) -> Result<Self, InvalidHttpGrant> {
         let invalid = || InvalidHttpGrant { text: text.to_owned() };
         let (host, port) = match text.rsplit_once(':') {
@@ -115,20 +122,24 @@ impl HttpGrant {
         };
         let name = host.strip_prefix("*.").unwrap_or(host);
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        if name.is_empty() || name.len() > 253 || name.starts_with('.') || !name.chars().all(plain) {
+        if name.is_empty()
+            || name.len() > HOST_NAME_MAX_BYTES
+            || name.starts_with('.')
+            || !name.chars().all(plain)
+        {
             return Err(invalid());
         }
         Ok(Self { host: host.to_ascii_lowercase(), port })
     }
 
-    /// Whether a request to `host` (in lower case) at `port` is covered, where the
-    /// scheme's own port is `own_port`.
-    pub fn covers(&self, host: &str, port: u16, own_port: u16) -> bool {
+    /// Whether the grant covers a request to `host` (in lower case) at `port`.
+    /// `default_port` is the default port of the URL's scheme.
+    pub fn covers(&self, host: &str, port: u16, default_port: u16) -> bool {
         let named = match self.host.strip_prefix('*') {
             Some(domain) => host.len() > domain.len() && host.ends_with(domain),
             None => self.host == host,
         };
-        named && port == self.port.unwrap_or(own_port)
+        named && port == self.port.unwrap_or(default_port)
     }
 }
 
@@ -158,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_is_refused() {
+    fn other_texts_are_refused() {
         for text in
             ["", "*", "*.", "https://example.com", "example.com/x", "example.com:", "a:b:1", "a b", ".a"]
         {

@@ -1,25 +1,27 @@
-//! How urgent an execution is beside others that wait.
+//! How urgent a waiting execution is.
 
-/// Which of the executions that wait runs first. Under load each level gets its
-/// [`weight`](Self::weight) as a share of the starts, so none waits for ever.
+/// How urgent a waiting execution is; its caller sets it. Under load each priority gets a
+/// share of the starts in proportion to its [`weight`](Self::weight), so no execution
+/// waits for ever.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Priority {
-    /// When there is little else to do.
+    /// For work that can wait.
     Low,
-    /// What a caller gets who names none.
+    /// The priority of a call that names none.
     #[default]
     Normal,
-    /// Before the usual.
+    /// For work that comes before the normal.
     High,
-    /// Before everything else.
+    /// For work that comes before all other.
     Urgent,
 }
 
 impl Priority {
-    /// Every priority there is, the lowest first.
+    /// Every priority, the lowest first.
     pub const ALL: [Self; 4] = [Self::Low, Self::Normal, Self::High, Self::Urgent];
 
-    /// How many starts it gets for each start of [`Priority::Low`], while both wait.
+    /// The number of starts for each start of [`Priority::Low`], while executions of both
+    /// wait.
     pub const fn weight(self) -> u32 {
         match self {
             Self::Low => 1,
@@ -29,7 +31,7 @@ impl Priority {
         }
     }
 
-    /// The name as it is written, lower case.
+    /// The name, in lower case.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Low => "low",

@@ -1,41 +1,29 @@
-//! What a function takes and returns, in the words of WIT.
+//! The parameters and results of a function, in the terms of WIT.
 
 use std::fmt;
 
-/// How a function is run, told by looking at the artifact.
+/// How a function is run. The engine finds it out from the artifact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FunctionKind {
     /// A numeric export of a core module.
     Core,
     /// A typed export of a component.
     Component,
-    /// A command (`_start` or `wasi:cli/run`): parameters as one JSON object on
-    /// standard input, the result is what it writes to standard output.
+    /// A command (`_start` or `wasi:cli/run`). It gets its parameters as one JSON object on
+    /// standard input; its standard output is the result.
     Command,
     /// An http handler (`wasi:http/incoming-handler`): a request in, a response out.
     Handler,
 }
 
-impl FunctionKind {
-    /// The kind, for people.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Core => "core module",
-            Self::Component => "component",
-            Self::Command => "command",
-            Self::Handler => "http handler",
-        }
-    }
-}
-
-/// What code is, as its callers see it.
+/// The functions and imports of an artifact, as its callers see them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Description {
-    /// What can be called.
+    /// The functions that can be called.
     pub functions: Vec<FunctionSignature>,
-    /// What it imports.
+    /// What it imports from the host.
     pub imports: Vec<Import>,
-    /// What the artifact says about its functions, by their full names.
+    /// The documentation that the artifact has of its functions, as full name and text.
     pub docs: Vec<(String, String)>,
 }
 
@@ -46,36 +34,37 @@ pub struct FunctionSignature {
     pub name: String,
     /// How it is run.
     pub kind: FunctionKind,
-    /// Its parameters in order. A command takes what it likes and lists none.
+    /// The parameters in order. A command lists none, since it reads any JSON object.
     pub parameters: Vec<Field>,
-    /// What it returns; several for a core function with several results.
+    /// The results. Only a core function may have several.
     pub results: Vec<ValueType>,
 }
 
-/// Something that code wants from the host.
+/// Something that an artifact needs from the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import {
-    /// `module::name` of a core import, the interface's full name of a component's.
+    /// `module::name` of a core import, or the full name of a component's interface.
     pub name: String,
-    /// Whether it gets it.
+    /// Whether the task's grants allow it. A task whose artifact has another import is
+    /// refused.
     pub granted: bool,
 }
 
-/// A named and typed place: a parameter, or a record's field.
+/// A name and a type: a parameter, or a field of a record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
     /// The name; `p0`, `p1`, … for a core module's parameters, which have none.
     pub name: String,
-    /// The type.
+    /// The type of its values.
     pub ty: ValueType,
 }
 
-/// A variant's case.
+/// A case of a variant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
     /// The name.
     pub name: String,
-    /// What it carries.
+    /// The type of its payload; `None` for a case without one.
     pub payload: Option<ValueType>,
 }
 
@@ -108,14 +97,29 @@ pub enum ValueType {
     Enum(Vec<String>),
     Variant(Vec<Case>),
     Flags(Vec<String>),
-    /// A type that cannot be sent from outside, such as a resource handle; the
-    /// text says which.
+    /// A type whose values cannot be sent from outside, such as a resource handle. The text
+    /// names it.
     Unsupported(&'static str),
 }
 
+/// Shows items with commas between them.
+struct Joined<'a, T>(&'a [T]);
+
+impl FunctionKind {
+    /// The kind, for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Core => "core module",
+            Self::Component => "component",
+            Self::Command => "command",
+            Self::Handler => "http handler",
+        }
+    }
+}
+
 impl ValueType {
-    /// Whether `null` is one of the type's values, so that an option of it
-    /// needs a wrapper to be told apart.
+    /// Whether `null` is a value of the type. An option of such a type needs a wrapper, so
+    /// that `null` has one meaning.
     pub fn admits_null(&self) -> bool {
         matches!(self, Self::Option(_))
     }
@@ -184,8 +188,6 @@ impl fmt::Display for Field {
         write!(f, "{}: {}", self.name, self.ty)
     }
 }
-
-struct Joined<'a, T>(&'a [T]);
 
 impl<T: fmt::Display> fmt::Display for Joined<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

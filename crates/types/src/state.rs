@@ -1,54 +1,54 @@
-//! The state machine of an execution. [`State::after`] is the one function that
-//! makes transitions; everything that moves an execution calls it.
+//! The state machine of an execution. [`State::after`] makes every transition; no other
+//! code computes a state.
 
 use std::fmt;
 
-/// Where an execution stands.
+/// The state of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum State {
-    /// Accepted, not yet running.
+    /// The execution was accepted and waits.
     Pending,
-    /// An attempt is under way.
+    /// An attempt runs.
     Running,
-    /// Ended with a result.
+    /// The execution ended with a result.
     Completed,
-    /// Ended with a failure.
+    /// The execution ended with a failure.
     Failed,
-    /// Ended because somebody cancelled it.
+    /// The execution ended because it was cancelled.
     Cancelled,
-    /// Ended because its time was up.
+    /// The execution ended because its time was over.
     Timeout,
 }
 
-/// What happens to an execution.
+/// An event that changes the state of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// An attempt begins.
     Start,
     /// The attempt returned a result.
     Complete,
-    /// The attempt failed for good.
+    /// The attempt failed, and no other attempt follows.
     Fail,
-    /// Somebody cancelled it.
+    /// The execution is cancelled.
     Cancel,
-    /// Its time is up.
+    /// The time of the execution is over.
     Expire,
-    /// The attempt is over, another will follow.
+    /// The attempt is over, and another attempt follows.
     Requeue,
 }
 
-/// An event that cannot happen to an execution in that state.
+/// The event cannot happen to an execution in this state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{event:?} cannot happen to an execution that is {state}")]
 pub struct IllegalTransition {
-    /// The state it is in.
+    /// The state of the execution.
     pub state: State,
-    /// The event that was tried.
+    /// The event.
     pub event: Event,
 }
 
 impl State {
-    /// Every state there is.
+    /// Every state.
     pub const ALL: [Self; 6] =
         [Self::Pending, Self::Running, Self::Completed, Self::Failed, Self::Cancelled, Self::Timeout];
 
@@ -68,12 +68,12 @@ impl State {
         }
     }
 
-    /// Whether nothing more can happen.
+    /// Whether the state is final.
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled | Self::Timeout)
     }
 
-    /// The name as it travels, upper case.
+    /// The name as clients see it, in upper case.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
@@ -87,12 +87,12 @@ impl State {
 }
 
 impl Event {
-    /// Every event there is.
+    /// Every event.
     pub const ALL: [Self; 6] =
         [Self::Start, Self::Complete, Self::Fail, Self::Cancel, Self::Expire, Self::Requeue];
 
-    /// The event that ends an execution in the terminal state `state`; `None`
-    /// for a state that is no end.
+    /// The event that leads to the terminal state `state`; `None` for a state that is not
+    /// terminal.
     pub const fn ending_in(state: State) -> Option<Self> {
         match state {
             State::Completed => Some(Self::Complete),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn terminal_states_are_those_that_nothing_leaves() {
+    fn no_event_leaves_a_terminal_state() {
         for state in State::ALL {
             let leaves = Event::ALL.iter().any(|event| state.after(*event).is_ok());
             assert_eq!(state.is_terminal(), !leaves, "{state}");

@@ -1,30 +1,31 @@
-//! A value on its way into or out of a function, before it has the function's
-//! own type. Integers keep their 64 bits: nothing passes through a float.
+//! Parameters and results, without the types of the function. Integers keep their 64 bits:
+//! none of them is converted to a float.
 
-/// JSON's values, with integers told apart from floats, and bytes.
+/// A value as in JSON, and bytes. Integers and floats are separate kinds.
 ///
-/// Two values are equal when a caller would have had to send the same thing
-/// for both: numbers compare by their bits, so NaN equals itself.
+/// Two values are equal when a caller sends the same text for both. Floats compare by
+/// their bits, so NaN equals itself.
 #[derive(Debug, Clone)]
 pub enum Value {
-    /// Nothing: an absent option, or the result of a function that returns nothing.
+    /// No value: an absent option, or the result of a function that returns nothing.
     Null,
     /// True or false.
     Bool(bool),
-    /// A whole number that came as a signed 64-bit (or smaller) integer.
+    /// A whole number in the range of `i64`.
     Signed(i64),
-    /// A whole number that came as an unsigned 64-bit (or smaller) integer.
+    /// A whole number in the range of `u64`. Numbers that fit `i64` may come as either
+    /// kind.
     Unsigned(u64),
-    /// A floating-point number, NaN and the infinities included.
+    /// A floating-point number, including NaN and the infinities.
     Number(f64),
     /// Text.
     String(String),
-    /// Raw bytes. Only a caller sends them; results use base64 text.
+    /// Bytes. Only parameters have them; a result uses base64 text.
     Bytes(Vec<u8>),
     /// Values in order.
     List(Vec<Value>),
-    /// Named values, in the order they came; a later duplicate is an error
-    /// where a record is expected.
+    /// Named values in the order of the message. A name that comes twice is an error where
+    /// a record is expected.
     Object(Vec<(String, Value)>),
 }
 
@@ -59,7 +60,7 @@ impl PartialEq for Value {
 impl Eq for Value {}
 
 impl Value {
-    /// What kind of value this is, for error messages: `string`, `list`, ….
+    /// The kind of the value, for error messages: `string`, `list`, ….
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",

@@ -1,4 +1,4 @@
-//! What is read, and what is refused with which words.
+//! Which locations are read, and which are refused with which text.
 
 use super::*;
 
@@ -35,7 +35,7 @@ fn files_absolute_and_relative() {
 }
 
 #[test]
-fn files_that_are_refused() {
+fn bad_file_locations_are_refused() {
     for (text, says) in [
         ("file:", "empty"),
         ("file://", "names a host"),
@@ -86,13 +86,13 @@ fn web_locations() {
 #[test]
 fn the_length_is_bounded() {
     let prefix = "http://example.com/";
-    let fits = format!("{prefix}{}", "a".repeat(LOCATION_MAX_BYTES - prefix.len()));
+    let fits = format!("{prefix}{}", "a".repeat(pilum_outbound::URL_MAX_BYTES - prefix.len()));
     assert!(Location::parse(&fits).is_ok());
     assert!(refused(&format!("{fits}a")).contains("2049 bytes"));
 }
 
 #[test]
-fn what_is_shown_has_no_query() {
-    assert_eq!(shown("https://example.com/a?signature=s#f"), "https://example.com/a");
-    assert_eq!(shown("file:a"), "file:a");
+fn the_query_is_not_without_query() {
+    assert_eq!(without_query("https://example.com/a?signature=s#f"), "https://example.com/a");
+    assert_eq!(without_query("file:a"), "file:a");
 }

@@ -1,14 +1,14 @@
-//! What is kept, what goes, and what is found again after a restart.
+//! What is stored, what is evicted, and what is found again after a restart.
 
 use super::server::{Server, ok};
 use super::*;
 use std::fs::File;
 use std::time::{Duration, SystemTime};
 
-/// A block, the least a blob takes.
+/// One block, the least disk that a blob takes.
 const BLOCK: u64 = 4_096;
 
-/// Serves `/x` as a thousand times the letter x.
+/// Serves `/x` as the letter x, a thousand times.
 async fn letters() -> Server {
     Server::start(async |_, path| ok(path[1..].repeat(1_000))).await
 }
@@ -29,7 +29,7 @@ async fn fetch_letter(bench: &Bench, server: &Server, name: &str) {
 }
 
 #[tokio::test]
-async fn damaged_bytes_are_deleted_and_fetched_anew() {
+async fn damaged_bytes_are_deleted_and_fetched_again() {
     let server = letters().await;
     let bench = Bench::new(|_| {});
     fetch_letter(&bench, &server, "a").await;
@@ -51,7 +51,7 @@ async fn damaged_bytes_are_deleted_and_fetched_anew() {
 }
 
 #[tokio::test]
-async fn a_blob_that_somebody_deleted_is_fetched_anew() {
+async fn a_deleted_blob_is_fetched_again() {
     let server = letters().await;
     let bench = Bench::new(|_| {});
     fetch_letter(&bench, &server, "a").await;
@@ -61,7 +61,7 @@ async fn a_blob_that_somebody_deleted_is_fetched_anew() {
 }
 
 #[tokio::test]
-async fn the_longest_unused_make_room() {
+async fn the_least_recently_used_are_evicted() {
     let server = letters().await;
     let bench = Bench::new(|config| config.disk_max_bytes = 3 * BLOCK);
     for name in ["a", "b", "c", "a", "d"] {
@@ -77,7 +77,7 @@ async fn the_longest_unused_make_room() {
 async fn pinned_bytes_stay() {
     let server = letters().await;
     let bench = Bench::new(|config| config.disk_max_bytes = 2 * BLOCK);
-    // Before it is there, and twice.
+    // Pinned before the blob is there, and twice.
     bench.store.pin(letter("a"));
     bench.store.pin(letter("a"));
     for name in ["a", "b", "c", "d"] {
@@ -91,7 +91,7 @@ async fn pinned_bytes_stay() {
     assert_eq!(bench.blobs(), sorted(&["a", "f"]));
     bench.store.unpin(letter("a"));
     bench.store.unpin(letter("a"));
-    assert_eq!(bench.blobs(), sorted(&["a", "f"]), "nothing goes before its room is needed");
+    assert_eq!(bench.blobs(), sorted(&["a", "f"]), "nothing is evicted before its room is needed");
     fetch_letter(&bench, &server, "g").await;
     assert_eq!(bench.blobs(), sorted(&["f", "g"]));
 }
@@ -117,7 +117,7 @@ async fn bytes_and_the_order_of_their_use_outlive_a_restart() {
         let used = SystemTime::now() - Duration::from_secs(age);
         File::open(bench.blob_path(letter(name))).unwrap().set_modified(used).unwrap();
     }
-    // Use sets the time, too: "b", the oldest, becomes the newest.
+    // A use sets the time too: "b", the oldest, becomes the newest.
     fetch_letter(&bench, &server, "b").await;
     bench = bench.reopened(|config| config.disk_max_bytes = 2 * BLOCK);
     assert_eq!(bench.blobs(), sorted(&["a", "b", "c"]), "a start deletes nothing");
@@ -145,7 +145,7 @@ async fn leftovers_of_a_killed_process_are_removed() {
 }
 
 #[tokio::test]
-async fn a_lower_bound_holds_for_what_was_kept_before() {
+async fn a_lower_bound_holds_for_blobs_from_before() {
     let server = letters().await;
     let bench = Bench::new(|_| {});
     fetch_letter(&bench, &server, "a").await;
@@ -155,7 +155,7 @@ async fn a_lower_bound_holds_for_what_was_kept_before() {
 }
 
 #[tokio::test]
-async fn a_disk_that_fails_is_the_hosts_matter_and_not_tried_again() {
+async fn an_error_of_the_disk_is_a_storage_error_and_not_retried() {
     let server = letters().await;
     let bench = Bench::new(|_| {});
     fs::remove_dir(bench.config.directory.join("blobs/tmp")).unwrap();

@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-/// What must never come back.
+/// Bytes outside of every root: no fetch may return them.
 const SECRET: &[u8] = b"the operator's secret";
 
 /// ```text
@@ -119,7 +119,7 @@ async fn ways_out_are_closed() {
 }
 
 #[tokio::test]
-async fn what_is_no_regular_file_is_refused() {
+async fn only_regular_files_are_read() {
     let bench = bench();
     let root = bench.directory.path().join("root");
     for (location, says) in [
@@ -199,8 +199,8 @@ fn a_root_that_is_not_there_stops_the_start() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// Any walk over the names that are there, with every spelling of `.`, `..`
-    /// and `/`, ends inside or nowhere.
+    /// Any path of the existing names, with every spelling of `.`, `..` and `/`, leads to a
+    /// file inside of the root or to an error.
     #[test]
     fn no_walk_leads_outside(steps in walk(), absolute: bool) {
         thread_local! {

@@ -1,11 +1,11 @@
-//! Locations that point into the operator's own network: none is connected to.
+//! Locations that point into the operator's own network: no connection is made.
 
 use super::server::{Server, ok, redirect};
 use super::web::nobody_connected;
 use super::*;
 use std::net::TcpListener;
 
-/// Spellings of addresses that are not public; `{port}` is one that listens on
+/// Spellings of addresses that are not public. `{port}` is a port that listens on
 /// 127.0.0.1.
 const INWARD: [&str; 46] = [
     "http://127.0.0.1:{port}/",
@@ -68,8 +68,8 @@ fn not_public(fetched: &Result<VerifiedArtifact, ArtifactError>) -> bool {
 #[tokio::test]
 async fn given_as_the_location() {
     let inside = TcpListener::bind("127.0.0.1:0").unwrap();
-    // Any lookup would panic: none of these is a name.
-    let bench = Bench::on(network(scripted_lookup(vec![]).0), |_| {});
+    // A lookup panics: none of these hosts is a name.
+    let bench = Bench::with_lookup(scripted_lookup(vec![]).0, |_| {});
     for location in corpus(&inside) {
         let fetched = bench.fetch(&location, None).await;
         assert!(not_public(&fetched), "{location}: {fetched:?}");
@@ -83,7 +83,7 @@ async fn given_by_a_redirect() {
     let inside = TcpListener::bind("127.0.0.1:0").unwrap();
     let targets = corpus(&inside);
     let all = targets.len();
-    // Header lines are ASCII; the spellings that are not come percent-encoded.
+    // Header lines are ASCII, so other characters are percent-encoded.
     let answers: Vec<String> = targets
         .into_iter()
         .map(|target| target.chars().map(|c| if c.is_ascii() { c.to_string() } else { encoded(c) }).collect())
@@ -91,7 +91,7 @@ async fn given_by_a_redirect() {
     let told = answers.clone();
     let server = Server::start(move |n, _| std::future::ready(redirect(302, &told[n])));
     let server = server.await;
-    let bench = Bench::on(network(scripted_lookup(vec![]).0), |_| {});
+    let bench = Bench::with_lookup(scripted_lookup(vec![]).0, |_| {});
     for target in answers {
         let fetched = bench.fetch(server.url("/"), None).await;
         assert!(not_public(&fetched), "{target}: {fetched:?}");
@@ -113,7 +113,7 @@ async fn given_by_name() {
 }
 
 #[tokio::test]
-async fn allowed_where_the_operator_says_so() {
+async fn allowed_where_the_operator_allows_it() {
     let server = Server::start(async |_, _| ok("wasm")).await;
     let directory = TempDir::new().unwrap();
     let mut config = ArtifactConfig::new(directory.path());

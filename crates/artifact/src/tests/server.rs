@@ -1,4 +1,4 @@
-//! A web server that answers as a test says, and counts what it was asked.
+//! A web server that answers as a test says, and records its requests.
 
 use super::SERVER;
 use axum::Router;
@@ -43,7 +43,8 @@ impl Server {
         Self { address, requests, _running: running }
     }
 
-    /// Sends the same bytes on every connection after the request's head, and closes it.
+    /// Sends the same bytes on every connection after the head of the request, and closes
+    /// the connection.
     pub(super) async fn raw(answer: impl Into<Vec<u8>>) -> Self {
         let answer = answer.into();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -59,7 +60,7 @@ impl Server {
                 while !head.ends_with(b"\r\n\r\n") {
                     head.push(socket.read_u8().await.unwrap());
                 }
-                // The client may hang up before it has taken all of it.
+                // The client may close the connection before it has read everything.
                 let _ = socket.write_all(&answer).await;
             }
         });
@@ -75,7 +76,7 @@ impl Server {
         self.requests.lock().unwrap().len()
     }
 
-    /// The paths asked for, in order.
+    /// The requested paths, in order.
     pub(super) fn paths(&self) -> Vec<String> {
         self.requests.lock().unwrap().iter().map(|(path, _)| path.clone()).collect()
     }
@@ -91,7 +92,7 @@ pub(super) fn ok(body: impl Into<Body>) -> Response {
 }
 
 pub(super) fn status(code: u16) -> Response {
-    let mut response = ok("an explanation that is no artifact");
+    let mut response = ok("an explanation, not an artifact");
     *response.status_mut() = StatusCode::from_u16(code).unwrap();
     response
 }

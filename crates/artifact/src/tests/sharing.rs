@@ -1,4 +1,4 @@
-//! Many callers at once, and callers that go away.
+//! Many callers at once, and callers that go away before the end.
 
 use super::server::{Server, ok, status};
 use super::*;
@@ -6,14 +6,14 @@ use futures::FutureExt;
 use futures::future::join_all;
 use tokio::sync::{Semaphore, oneshot};
 
-/// A server that answers nobody before [`Gate::open`].
-struct Gate {
+/// A server whose answers wait for [`SlowServer::answer_one`].
+struct SlowServer {
     server: Server,
     permits: Arc<Semaphore>,
 }
 
-impl Gate {
-    async fn closed() -> Self {
+impl SlowServer {
+    async fn start() -> Self {
         let permits = Arc::new(Semaphore::new(0));
         let waiting = permits.clone();
         let server = Server::start(move |_, _| {
@@ -26,8 +26,8 @@ impl Gate {
         Self { server: server.await, permits }
     }
 
-    /// Lets one request through.
-    fn open(&self) {
+    /// Lets the server answer one request.
+    fn answer_one(&self) {
         self.permits.add_permits(1);
     }
 }
@@ -39,18 +39,21 @@ fn source(location: String, checksum: Option<Digest>) -> ArtifactSource {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_callers_make_one_request() {
     for checksum in [Some(digest_of(b"wasm")), None] {
-        let gate = Gate::closed().await;
+        let slow = SlowServer::start().await;
         let bench = Bench::new(|_| {});
-        let source = source(gate.server.url("/a"), checksum);
+        let source = source(slow.server.url("/a"), checksum);
         let mut callers: Vec<_> = (0..1_000).map(|_| Box::pin(bench.store.fetch(&source))).collect();
         for caller in &mut callers {
-            assert!(caller.as_mut().now_or_never().is_none(), "nobody is served before the gate opens");
+            assert!(
+                caller.as_mut().now_or_never().is_none(),
+                "no caller is served before the server answers"
+            );
         }
-        assert_eq!(bench.store.flights(), 1);
-        gate.open();
+        assert_eq!(bench.store.fetches_under_way(), 1);
+        slow.answer_one();
         let fetched = join_all(callers).await;
         assert!(fetched.iter().all(|fetched| fetched.as_ref().unwrap().bytes() == b"wasm"));
-        assert_eq!((gate.server.requests(), bench.store.flights()), (1, 0));
+        assert_eq!((slow.server.requests(), bench.store.fetches_under_way()), (1, 0));
     }
 }
 
@@ -68,39 +71,39 @@ async fn callers_share_a_failure_and_the_next_one_tries_again() {
 
 #[tokio::test]
 async fn the_fetch_goes_on_when_its_first_callers_go() {
-    let gate = Gate::closed().await;
+    let slow = SlowServer::start().await;
     let bench = Bench::new(|_| {});
-    let source = source(gate.server.url("/a"), None);
+    let source = source(slow.server.url("/a"), None);
     let mut callers: Vec<_> = (0..300).map(|_| Box::pin(bench.store.fetch(&source))).collect();
     for caller in &mut callers {
         assert!(caller.as_mut().now_or_never().is_none());
     }
-    // One by one from the first, each time the one that others wait behind.
+    // One by one, each time the caller that came first.
     let last = callers.pop().unwrap();
     for caller in callers {
         drop(caller);
-        assert_eq!(bench.store.flights(), 1);
+        assert_eq!(bench.store.fetches_under_way(), 1);
     }
-    gate.open();
+    slow.answer_one();
     assert_eq!(last.await.unwrap().bytes(), b"wasm");
-    assert_eq!((gate.server.requests(), bench.store.flights()), (1, 0));
+    assert_eq!((slow.server.requests(), bench.store.fetches_under_way()), (1, 0));
 }
 
 #[tokio::test]
 async fn the_fetch_ends_when_its_last_caller_goes() {
-    struct Gone(Option<oneshot::Sender<()>>);
-    impl Drop for Gone {
+    struct SendOnDrop(Option<oneshot::Sender<()>>);
+    impl Drop for SendOnDrop {
         fn drop(&mut self) {
             let _ = self.0.take().unwrap().send(());
         }
     }
     let (asked_tx, asked) = oneshot::channel();
-    let (gone_tx, gone) = oneshot::channel();
-    let channels = Arc::new(Mutex::new(Some((asked_tx, gone_tx))));
+    let (closed_tx, closed) = oneshot::channel();
+    let channels = Arc::new(Mutex::new(Some((asked_tx, closed_tx))));
     let server = Server::start(move |_, _| {
-        let (asked, gone) = channels.lock().unwrap().take().expect("one request only");
+        let (asked, closed) = channels.lock().unwrap().take().expect("one request only");
         async move {
-            let _gone = Gone(Some(gone));
+            let _closed = SendOnDrop(Some(closed));
             asked.send(()).unwrap();
             std::future::pending().await
         }
@@ -113,11 +116,11 @@ async fn the_fetch_ends_when_its_last_caller_goes() {
     assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
     asked.await.unwrap();
     drop(first);
-    assert_eq!(bench.store.flights(), 1);
+    assert_eq!(bench.store.fetches_under_way(), 1);
     drop(second);
-    assert_eq!(bench.store.flights(), 0);
+    assert_eq!(bench.store.fetches_under_way(), 0);
     // The server sees the connection close.
-    gone.await.unwrap();
+    closed.await.unwrap();
     assert_eq!(bench.temporaries(), 0);
 }
 
@@ -137,14 +140,14 @@ async fn a_call_joins_no_fetch_that_is_done() {
     let server = Server::start(async |n, _| ok(format!("revision {n}"))).await;
     let bench = Bench::new(|_| {});
     let source = source(server.url("/a"), None);
-    // The second caller has a seat on the first flight and does not look at its result.
+    // The second caller shares the first fetch and has not read its result yet.
     let (mut first, mut second) =
         (Box::pin(bench.store.fetch(&source)), Box::pin(bench.store.fetch(&source)));
     assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
     assert_eq!(first.await.unwrap().bytes(), b"revision 0");
     assert_eq!(bench.store.fetch(&source).await.unwrap().bytes(), b"revision 1");
     assert_eq!(second.await.unwrap().bytes(), b"revision 0");
-    assert_eq!(bench.store.flights(), 0);
+    assert_eq!(bench.store.fetches_under_way(), 0);
 }
 
 #[tokio::test]

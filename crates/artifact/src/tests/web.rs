@@ -1,4 +1,4 @@
-//! Servers, from kind to hostile.
+//! Servers: well-behaved, failing and hostile.
 
 use super::server::{Server, ok, redirect, status};
 use super::*;
@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-/// Short enough for a test, long enough that nothing but a stall uses it up.
+/// Short enough for a test, and long enough that only a stalled server uses it up.
 const SHORT: Duration = Duration::from_millis(300);
 /// What a loaded machine may add to [`SHORT`].
 const SLACK: Duration = Duration::from_secs(10);
@@ -32,7 +32,7 @@ async fn bytes_arrive_and_are_kept() {
     let again = bench.fetch(server.url("/a"), Some(digest)).await.unwrap();
     let elsewhere = bench.fetch(server.url("/b"), Some(digest)).await.unwrap();
     assert_eq!((again.bytes(), elsewhere.bytes()), (&b"wasm"[..], &b"wasm"[..]));
-    assert_eq!(server.paths(), ["/a"], "what is kept is not fetched again");
+    assert_eq!(server.paths(), ["/a"], "stored bytes are not fetched again");
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn a_missing_checksum_is_refused_unless_allowed() {
 }
 
 #[tokio::test]
-async fn what_may_pass_is_tried_again() {
+async fn transient_statuses_are_retried() {
     for code in [408, 425, 429, 500, 502, 503, 504] {
         let server = Server::start(move |n, _| ready(if n == 0 { status(code) } else { ok("wasm") })).await;
         let bench = Bench::new(|_| {});
@@ -66,7 +66,7 @@ async fn what_may_pass_is_tried_again() {
 }
 
 #[tokio::test]
-async fn what_lasts_is_asked_once() {
+async fn permanent_statuses_are_not_retried() {
     for code in [204, 206, 304, 400, 401, 403, 404, 410, 451] {
         let server = Server::start(move |_, _| ready(status(code))).await;
         let bench = Bench::new(|_| {});
@@ -92,7 +92,7 @@ async fn retries_end_after_three_with_the_last_cause() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_tried_again() {
+async fn a_refused_connection_is_retried() {
     let listener = TcpListener::bind((SERVER, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -102,7 +102,7 @@ async fn a_refused_connection_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_tried_again() {
+async fn a_body_that_breaks_off_is_retried() {
     let server = Server::raw("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this").await;
     let bench = Bench::new(|_| {});
     let (cause, attempts) = unavailable(bench.fetch(server.url("/a"), None).await);
@@ -129,7 +129,7 @@ async fn a_length_that_says_too_little_gives_other_bytes() {
 
 #[tokio::test]
 async fn an_announced_length_over_the_bound_is_refused_before_the_body() {
-    // The body never comes: the answer must not wait for it.
+    // The body never comes, so the fetch must not wait for it.
     for length in ["5", "999999999999", "18446744073709551613"] {
         let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
         let server = Server::raw(answer).await;
@@ -143,8 +143,8 @@ async fn an_announced_length_over_the_bound_is_refused_before_the_body() {
 #[tokio::test]
 async fn the_bound_in_bytes_holds_to_the_byte() {
     let server = Server::start(async |_, path| {
-        let piece = || Ok::<_, io::Error>(Bytes::from_static(b"x"));
-        ok(Body::from_stream(stream::repeat_with(piece).take(path[1..].parse().unwrap())))
+        let byte = || Ok::<_, io::Error>(Bytes::from_static(b"x"));
+        ok(Body::from_stream(stream::repeat_with(byte).take(path[1..].parse().unwrap())))
     });
     let server = server.await;
     let bench = Bench::new(|config| config.max_bytes = 1_000);
@@ -179,7 +179,7 @@ async fn a_body_that_stalls_ends_at_the_deadline() {
     let (cause, attempts) = unavailable(bench.fetch(server.url("/a"), None).await);
     assert!(started.elapsed() >= SHORT && started.elapsed() < SHORT + SLACK, "{:?}", started.elapsed());
     assert_eq!((cause.as_str(), attempts), ("the time for the fetch was over", 1));
-    assert_eq!((server.requests(), bench.temporaries(), bench.store.flights()), (1, 0, 0));
+    assert_eq!((server.requests(), bench.temporaries(), bench.store.fetches_under_way()), (1, 0, 0));
 }
 
 #[tokio::test]
@@ -201,9 +201,9 @@ async fn the_deadline_covers_retries_and_keeps_their_cause() {
     );
 }
 
-/// Paused time: the clock jumps to the next deadline once nothing is left to do.
+/// With paused time, the clock jumps to the next deadline when every task waits.
 #[tokio::test(start_paused = true)]
-async fn a_silent_server_is_tried_again_within_thirty_seconds() {
+async fn a_silent_server_is_retried_within_thirty_seconds() {
     let server = Server::start(async |_, _| std::future::pending().await).await;
     let bench = Bench::new(|_| {});
     let started = tokio::time::Instant::now();
@@ -213,7 +213,7 @@ async fn a_silent_server_is_tried_again_within_thirty_seconds() {
     assert!(cause.contains("timed out"), "{cause}");
 }
 
-/// Each byte comes in time, the whole never does.
+/// Each byte comes in time, the whole body never does.
 #[tokio::test(start_paused = true)]
 async fn a_dripping_body_ends_at_thirty_seconds() {
     let server = Server::start(async |_, _| {
@@ -232,7 +232,7 @@ async fn a_dripping_body_ends_at_thirty_seconds() {
 }
 
 #[tokio::test]
-async fn tls_is_spoken_and_plain_text_is_not_taken_for_it() {
+async fn https_needs_tls_and_plain_text_is_refused() {
     let server = Server::start(async |_, _| ok("wasm")).await;
     let location = server.url("/a").replace("http:", "https:");
     let (cause, attempts) = unavailable(Bench::new(|_| {}).fetch(location, None).await);
@@ -264,7 +264,7 @@ async fn a_redirect_loop_ends() {
 }
 
 #[tokio::test]
-async fn redirects_to_what_is_no_web_location_are_refused() {
+async fn redirects_to_other_than_web_locations_are_refused() {
     let long = format!("http://{SERVER}/{}", "a".repeat(3_000));
     for (target, says) in [
         ("file:///etc/passwd", "redirects to the scheme \"file\""),
@@ -285,7 +285,7 @@ async fn redirects_to_what_is_no_web_location_are_refused() {
 }
 
 #[tokio::test]
-async fn compressed_bytes_are_taken_as_they_are() {
+async fn compressed_bytes_are_kept_as_they_are() {
     let gzip = b"\x1f\x8b\x08not-really-gzip";
     let server = Server::start(async |_, _| {
         let mut response = ok(gzip.to_vec());
@@ -302,11 +302,11 @@ async fn compressed_bytes_are_taken_as_they_are() {
 }
 
 #[tokio::test]
-async fn of_a_names_addresses_only_public_ones_are_used() {
+async fn only_the_public_addresses_of_a_name_are_used() {
     let server = Server::start(async |_, _| ok("wasm")).await;
     let private = TcpListener::bind(("127.77.0.2", server.address.port())).unwrap();
     let (lookup, left) = scripted_lookup(vec![vec!["127.77.0.2".parse().unwrap(), SERVER]]);
-    let bench = Bench::on(network(lookup), |_| {});
+    let bench = Bench::with_lookup(lookup, |_| {});
     let location = format!("http://artifacts.test:{}/a", server.address.port());
     assert_eq!(bench.fetch(location, None).await.unwrap().bytes(), b"wasm");
     assert_eq!((server.requests(), left.lock().unwrap().len()), (1, 0));
@@ -314,11 +314,11 @@ async fn of_a_names_addresses_only_public_ones_are_used() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_bound_anew_between_tries_is_checked_anew() {
+async fn a_name_is_checked_again_at_every_attempt() {
     let server = Server::start(async |_, _| status(503)).await;
     let private = TcpListener::bind(("127.77.0.2", server.address.port())).unwrap();
     let (lookup, left) = scripted_lookup(vec![vec![SERVER], vec!["127.77.0.2".parse().unwrap()]]);
-    let bench = Bench::on(network(lookup), |_| {});
+    let bench = Bench::with_lookup(lookup, |_| {});
     let location = format!("http://rebind.test:{}/a", server.address.port());
     let error = bench.fetch(location, None).await.unwrap_err();
     assert_eq!(error, ArtifactError::AddressNotPublic { host: "rebind.test".to_owned() });
@@ -326,7 +326,7 @@ async fn a_name_that_is_bound_anew_between_tries_is_checked_anew() {
     assert!(nobody_connected(&private));
 }
 
-/// Whether no connection waits to be accepted.
+/// Whether no client has connected.
 pub(super) fn nobody_connected(listener: &TcpListener) -> bool {
     listener.set_nonblocking(true).unwrap();
     listener.accept().is_err_and(|error| error.kind() == ErrorKind::WouldBlock)

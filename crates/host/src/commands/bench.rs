@@ -1,45 +1,29 @@
-//! `pilum bench`: what a function's calls take, and where it goes.
+//! `pilum bench`: measures how long a function's calls take, and in which parts.
 
-mod figures;
-mod here;
+mod in_process;
+mod measure;
+mod stats;
 
-use super::invoke::{Kind, find_task, kind};
-use super::{FAILED, connect, parameters, print};
+use self::measure::{GuestFailed, Measured, WARM_UP_CALLS, Way, grpc_call, measure_grpc};
+use super::remote::connect;
+use super::target::{TargetKind, find_task, target_kind};
 use crate::cli::Bench;
+use crate::terminal::exit::FAILED;
+use crate::terminal::{parameters, print};
 use anyhow::{Context, Result, bail};
-use figures::{Parts, Samples};
-use futures::future::try_join_all;
-use pilum_client::{Call, Client, Status, Target};
+use pilum_client::{Call, Target};
 use pilum_types::FunctionName;
 use serde_json::{Map, Value as Json, json};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
-
-/// Slices of the time; what is measured in turn sees the same noise so.
-const ROUNDS: u32 = 5;
-/// Calls before the first that counts: caches fill, connections open up.
-const WARM_UP_CALLS: usize = 20;
-
-/// One way of calling, measured.
-struct Way {
-    name: &'static str,
-    samples: Samples,
-    /// Where the host says it went; wasmtime alone says nothing.
-    parts: Option<Parts>,
-}
-
-/// Why there is nothing to show: the function failed, which is no error of ours.
-struct GuestFailed(String);
-
-type Measured<T> = Result<Result<T, GuestFailed>>;
+use std::time::Duration;
 
 pub(super) async fn run(bench: Bench) -> Result<ExitCode> {
     let function = FunctionName::parse(&bench.function)
         .with_context(|| format!("the function name {:?}", bench.function))?;
-    let measured = match kind(&bench.target) {
-        Kind::File => here::measure(&bench, &function).await?,
-        Kind::Task => there(&bench, &function).await?,
-        Kind::Location => {
+    let measured = match target_kind(&bench.target) {
+        TargetKind::File => in_process::measure(&bench, &function).await?,
+        TargetKind::Task => on_host(&bench, &function).await?,
+        TargetKind::Location => {
             bail!("{} is a location; call it once with `pilum invoke`, then measure its task", bench.target)
         }
     };
@@ -55,7 +39,7 @@ pub(super) async fn run(bench: Bench) -> Result<ExitCode> {
 }
 
 /// Measures a task on its host.
-async fn there(bench: &Bench, function: &FunctionName) -> Measured<Vec<Way>> {
+async fn on_host(bench: &Bench, function: &FunctionName) -> Measured<Vec<Way>> {
     let client = connect(&bench.remote).await?;
     let id = find_task(&client, &bench.target).await?;
     let call =
@@ -67,66 +51,10 @@ async fn there(bench: &Bench, function: &FunctionName) -> Measured<Vec<Way>> {
         }
     }
     let seconds = Duration::from_secs(bench.seconds.into());
-    if let Err(failed) = over_grpc(&client, &call, bench.in_flight, seconds, &mut grpc).await? {
+    if let Err(failed) = measure_grpc(&client, &call, bench.in_flight, seconds, &mut grpc).await? {
         return Ok(Err(failed));
     }
     Ok(Ok(vec![grpc]))
-}
-
-/// Calls over gRPC for `duration`, so many at once.
-async fn over_grpc(
-    client: &Client,
-    call: &Call,
-    in_flight: u32,
-    duration: Duration,
-    way: &mut Way,
-) -> Measured<()> {
-    let began = Instant::now();
-    let caller = async || -> Measured<Vec<(Duration, Parts)>> {
-        let mut taken = Vec::new();
-        while began.elapsed() < duration {
-            let sent = Instant::now();
-            match grpc_call(client, call).await? {
-                Ok(parts) => taken.push((sent.elapsed(), parts)),
-                Err(failed) => return Ok(Err(failed)),
-            }
-        }
-        Ok(Ok(taken))
-    };
-    for caller in try_join_all((0..in_flight).map(|_| caller())).await? {
-        match caller {
-            Ok(taken) => taken.into_iter().for_each(|(took, parts)| way.add(took, Some(parts))),
-            Err(failed) => return Ok(Err(failed)),
-        }
-    }
-    way.samples.ran_for(began.elapsed());
-    Ok(Ok(()))
-}
-
-async fn grpc_call(client: &Client, call: &Call) -> Measured<Parts> {
-    let invoked = client.invoke(call.clone()).await?;
-    Ok(if invoked.success {
-        Ok(Parts::of_status(&invoked.status))
-    } else {
-        Err(GuestFailed(failure_of(&invoked.status)))
-    })
-}
-
-fn failure_of(status: &Status) -> String {
-    format!("{}: {}", status.error_code.as_deref().unwrap_or_default(), status.error_message)
-}
-
-impl Way {
-    fn new(name: &'static str, tells: bool) -> Self {
-        Self { name, samples: Samples::default(), parts: tells.then(Parts::default) }
-    }
-
-    fn add(&mut self, took: Duration, parts: Option<Parts>) {
-        self.samples.add(took);
-        if let (Some(sum), Some(parts)) = (&mut self.parts, parts) {
-            sum.add(parts);
-        }
-    }
 }
 
 fn print_text(bench: &Bench, ways: &[Way]) {
@@ -148,8 +76,9 @@ fn print_text(bench: &Bench, ways: &[Way]) {
     }
     print::table(&rows);
     print::text(
-        "\nqueue wait to the rest are means. acquire: an instance is made; guest: the function, its \
-         parameters lowered and its result lifted; the rest: everything around a call, the wire included.",
+        "\nThe columns from queue wait to the rest are means. acquire: the time to make an instance; \
+         guest: the function, with its parameters lowered and its result lifted; the rest: everything \
+         else of a call, including the wire.",
     );
 }
 

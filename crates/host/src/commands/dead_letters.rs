@@ -1,34 +1,37 @@
-//! `pilum dead-letters`.
+//! `pilum dead-letters`: executions that failed for good.
 
-use super::executions::execution_id;
-use super::{FAILED, connect, invoke, print};
+use super::remote::connect;
+use super::target::{execution_id, find_task};
 use crate::cli::{DeadLetterList, DeadLetterPick, DeadLetters};
+use crate::terminal::exit::FAILED;
+use crate::terminal::print;
 use anyhow::Result;
 use pilum_client::{Client, ClientError, ExecutionLine};
 use pilum_types::ExecutionId;
 use serde_json::{Value as Json, json};
 use std::process::ExitCode;
 
-/// Longest error shown in the table, in characters.
-const ERROR_WIDTH: usize = 60;
+/// The longest error in the table, in characters: a line of the table then fits most
+/// terminals.
+const ERROR_CHARS_MAX: usize = 60;
 
 pub(super) async fn run(letters: DeadLetters) -> Result<ExitCode> {
     match letters {
-        DeadLetters::List(list) => show(list).await,
+        DeadLetters::List(args) => list(args).await,
         DeadLetters::Redrive(pick) => {
             let redrive = async |client: &Client, id: &ExecutionId| client.redrive(id).await.map(Some);
-            each(pick, "redriven_as", redrive).await
+            for_each(pick, "redriven_as", redrive).await
         }
         DeadLetters::Discard(pick) => {
             let discard = async |client: &Client, id: &ExecutionId| client.discard(id).await.map(|()| None);
-            each(pick, "discarded", discard).await
+            for_each(pick, "discarded", discard).await
         }
     }
 }
 
-async fn show(list: DeadLetterList) -> Result<ExitCode> {
+async fn list(list: DeadLetterList) -> Result<ExitCode> {
     let client = connect(&list.remote).await?;
-    let letters = all(&client, list.task.as_deref()).await?;
+    let letters = find_all(&client, list.task.as_deref()).await?;
     if list.remote.json {
         let letters: Vec<Json> = letters.iter().map(as_json).collect();
         print::json(&json!({ "dead_letters": letters }));
@@ -44,35 +47,35 @@ async fn show(list: DeadLetterList) -> Result<ExitCode> {
             of("attempts"),
             letter.completed_at.map(print::ago).unwrap_or_default(),
             of("error_code"),
-            first_line.chars().take(ERROR_WIDTH).collect(),
+            first_line.chars().take(ERROR_CHARS_MAX).collect(),
         ]
     });
     print::table(&std::iter::once(heads).chain(rows).collect::<Vec<_>>());
     Ok(ExitCode::SUCCESS)
 }
 
-/// Does something to each that is meant. One that does not work does not keep
-/// the others from theirs.
-async fn each(
+/// Runs `work` for each dead letter that `pick` names. After an error it goes on with the
+/// next one.
+async fn for_each(
     pick: DeadLetterPick,
     done: &str,
     work: impl AsyncFn(&Client, &ExecutionId) -> Result<Option<ExecutionId>, ClientError>,
 ) -> Result<ExitCode> {
     let client = connect(&pick.remote).await?;
     let ids = if pick.all {
-        all(&client, pick.task.as_deref()).await?.into_iter().map(|letter| letter.id).collect()
+        find_all(&client, pick.task.as_deref()).await?.into_iter().map(|letter| letter.id).collect()
     } else {
         pick.execution_ids.iter().map(|id| execution_id(id)).collect::<Result<Vec<_>>>()?
     };
     let mut failed = false;
     for id in &ids {
         match (work(&client, id).await, pick.remote.json) {
-            (Ok(anew), true) => {
-                let value = anew.map_or(json!(true), |anew| json!(anew.as_str()));
+            (Ok(new_id), true) => {
+                let value = new_id.map_or(json!(true), |new_id| json!(new_id.as_str()));
                 print::json(&json!({ "execution_id": id.as_str(), done: value }));
             }
-            (Ok(Some(anew)), false) => print::text(format!("{id} runs anew as {anew}")),
-            (Ok(None), false) => print::text(format!("{id} is off the list")),
+            (Ok(Some(new_id)), false) => print::text(format!("{id} runs again as {new_id}")),
+            (Ok(None), false) => print::text(format!("{id} is discarded")),
             (Err(error), _) => {
                 failed = true;
                 print::error(&anyhow::Error::from(error).context(id.to_string()));
@@ -82,9 +85,9 @@ async fn each(
     Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 
-async fn all(client: &Client, task: Option<&str>) -> Result<Vec<ExecutionLine>> {
+async fn find_all(client: &Client, task: Option<&str>) -> Result<Vec<ExecutionLine>> {
     let task = match task {
-        Some(task) => Some(invoke::find_task(client, task).await?),
+        Some(task) => Some(find_task(client, task).await?),
         None => None,
     };
     Ok(client.dead_letters(task.as_ref()).await?)

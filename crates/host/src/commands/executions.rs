@@ -1,22 +1,21 @@
 //! `pilum status`, `pilum cancel`, `pilum executions`.
 
-use super::{FAILED, connect, invoke, print};
+use super::remote::connect;
+use super::target::{execution_id, find_task};
 use crate::cli::{Cancel, Executions, StateArg, Status};
-use anyhow::{Context, Result, bail};
+use crate::terminal::exit::FAILED;
+use crate::terminal::print;
+use anyhow::{Result, bail};
 use pilum_client::{ExecutionFilter, ExecutionLine};
-use pilum_types::{ExecutionId, State};
+use pilum_types::State;
 use serde_json::{Map, Value as Json, json};
 use std::process::ExitCode;
-
-pub(super) fn execution_id(text: &str) -> Result<ExecutionId> {
-    ExecutionId::parse(text).with_context(|| format!("the execution id {text:?}"))
-}
 
 pub(super) async fn status(status: Status) -> Result<ExitCode> {
     let id = execution_id(&status.execution_id)?;
     let client = connect(&status.remote).await?;
     let Some(report) = client.status(&id, true, status.logs).await? else {
-        bail!("there is no execution {id}; `pilum executions` lists those there are");
+        bail!("there is no execution {id}; `pilum executions` lists the executions");
     };
     if status.remote.json {
         let mut fields = Map::new();
@@ -28,7 +27,7 @@ pub(super) async fn status(status: Status) -> Result<ExitCode> {
         }
         print::json(&fields.into());
     } else {
-        print::standing(&report);
+        print::report(&report);
         for line in &report.logs {
             print::remark(line);
         }
@@ -36,8 +35,8 @@ pub(super) async fn status(status: Status) -> Result<ExitCode> {
             print::output(output);
         }
     }
-    let bad = report.status.state.is_terminal() && report.status.state != State::Completed;
-    Ok(if bad { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+    let failed = report.status.state.is_terminal() && report.status.state != State::Completed;
+    Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 
 pub(super) async fn cancel(cancel: Cancel) -> Result<ExitCode> {
@@ -60,7 +59,7 @@ pub(super) async fn cancel(cancel: Cancel) -> Result<ExitCode> {
 pub(super) async fn list(list: Executions) -> Result<ExitCode> {
     let client = connect(&list.remote).await?;
     let task_id = match &list.task {
-        Some(task) => Some(invoke::find_task(&client, task).await?),
+        Some(task) => Some(find_task(&client, task).await?),
         None => None,
     };
     let limit = usize::try_from(list.limit).unwrap_or(usize::MAX);

@@ -1,7 +1,10 @@
-//! `pilum inspect`: what a file exports and imports.
+//! `pilum inspect`: shows the exports and imports of a file.
 
-use super::{FAILED, local, print};
+use super::local_host;
+use super::target::{file_location, folder_and_file};
 use crate::cli::Inspect;
+use crate::terminal::exit::FAILED;
+use crate::terminal::print;
 use crate::wiring;
 use anyhow::{Context, Result};
 use pilum_engine::Services;
@@ -10,13 +13,13 @@ use serde_json::{Value as Json, json};
 use std::process::ExitCode;
 
 pub(super) async fn run(inspect: Inspect) -> Result<ExitCode> {
-    let (root, file) = local::located(&inspect.file)?;
-    let native = inspect.data_dir.map_or_else(local::cache_directory, Ok)?.join("native");
+    let (root, file) = folder_and_file(&inspect.file)?;
+    let native = inspect.data_dir.map_or_else(local_host::cache_directory, Ok)?.join("native");
     let own = tempfile::tempdir().context("a temporary directory")?;
     let mut config = wiring::local_config(&root, own.path());
     config.artifacts.allow_missing_checksum = true;
     let artifacts = wiring::artifacts(&config)?;
-    let location = url::Url::from_file_path(&file).ok().context("the file's path is no location")?.into();
+    let location = file_location(&file)?;
     let artifact = artifacts.fetch(&ArtifactSource { location, checksum: None }).await?;
     let engine = wiring::engine(&config, artifacts, &native, Services::default())?;
     let (functions, imports) = engine.describe(&artifact, &Grants::default()).await?;

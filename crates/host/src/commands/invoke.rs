@@ -1,39 +1,32 @@
-//! `pilum invoke`: a file here, or a task or location on a host.
+//! `pilum invoke`: calls a function of a file on this machine, or of a task or location on
+//! a host.
 
-use super::progress::Progress;
-use super::{FAILED, connect, local, parameters, print, time};
+use super::local_host;
+use super::remote::connect;
+use super::target::{TargetKind, execution_id, file_location, find_task, folder_and_file, target_kind};
 use crate::cli::{Invoke, PriorityArg};
-use anyhow::{Context, Result, bail, ensure};
+use crate::terminal::exit::FAILED;
+use crate::terminal::progress::Progress;
+use crate::terminal::{parameters, print, time};
+use anyhow::{Context, Result, ensure};
 use pilum_client::{Call, Chunk, Client, InvokeResult, Mode, NewTask, Target};
-use pilum_types::{
-    ArtifactSource, Digest, ExecutionId, FunctionName, Output, Priority, State, TaskId, TaskName,
-};
+use pilum_types::{ArtifactSource, Digest, FunctionName, Output, Priority, State, TaskName};
 use serde_json::{Map, json};
 use sha2::Digest as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// What the target of a call is.
-pub(super) enum Kind {
-    /// A file that runs here.
-    File,
-    /// A location that the host can read.
-    Location,
-    /// A task of the host.
-    Task,
-}
-
 pub(super) async fn run(invoke: Invoke) -> Result<ExitCode> {
-    match kind(&invoke.target) {
-        Kind::File => run_here(&invoke).await,
-        Kind::Location => {
+    match target_kind(&invoke.target) {
+        TargetKind::File => run_here(&invoke).await,
+        TargetKind::Location => {
             let source =
                 ArtifactSource { location: invoke.target.clone(), checksum: checksum(&invoke).await? };
             let target = Target::New(NewTask::new(task_name(&invoke)?, source));
             invoke_and_print(&connect(&invoke.remote).await?, target, &invoke).await
         }
-        Kind::Task => {
+        TargetKind::Task => {
             let client = connect(&invoke.remote).await?;
             let id = find_task(&client, &invoke.target).await?;
             invoke_and_print(&client, Target::Existing(id), &invoke).await
@@ -41,35 +34,18 @@ pub(super) async fn run(invoke: Invoke) -> Result<ExitCode> {
     }
 }
 
-/// What `target` is meant to be.
-pub(super) fn kind(target: &str) -> Kind {
-    if ["file:", "http:", "https:"].iter().any(|scheme| target.starts_with(scheme)) {
-        Kind::Location
-    } else if target.contains('/') || Path::new(target).extension().is_some_and(|e| e == "wasm") {
-        Kind::File
-    } else {
-        Kind::Task
-    }
-}
-
 async fn run_here(invoke: &Invoke) -> Result<ExitCode> {
     ensure!(!invoke.asynchronous, "--async needs a host: start one with `pilum serve`");
-    let (root, file) = local::located(Path::new(&invoke.target))?;
+    let (root, file) = folder_and_file(Path::new(&invoke.target))?;
     let bytes = tokio::fs::read(&file).await.with_context(|| format!("the file {}", file.display()))?;
     let digest = Digest::from_bytes(sha2::Sha256::digest(&bytes).into());
-    let location = url_of(&file)?;
+    let location = file_location(&file)?;
     let target = NewTask::new(task_name(invoke)?, ArtifactSource { location, checksum: Some(digest) });
     let work = async |client: Client| invoke_and_print(&client, Target::New(target), invoke).await;
-    local::with_host(&root, invoke.data_dir.clone(), work).await
+    local_host::with_host(&root, invoke.data_dir.clone(), work).await
 }
 
-/// A file as a location.
-pub(super) fn url_of(file: &Path) -> Result<String> {
-    let url = url::Url::from_file_path(file);
-    Ok(url.ok().with_context(|| format!("{} cannot be written as a location", file.display()))?.into())
-}
-
-/// The name to register under: as given, or the file's without its ending.
+/// The name of the task: the option's, or that of the file without its ending.
 fn task_name(invoke: &Invoke) -> Result<TaskName> {
     let name = match &invoke.task_name {
         Some(name) => name.clone(),
@@ -82,8 +58,8 @@ fn task_name(invoke: &Invoke) -> Result<TaskName> {
     TaskName::parse(&name).with_context(|| format!("the task name {name:?} (set another with --task-name)"))
 }
 
-/// The digest to ask for: as given; else that of a `file:` location which can
-/// be read here; else none, which only some hosts allow.
+/// The checksum of a location: the option's, or the digest of a `file:` location that can
+/// be read on this machine. Otherwise there is none, which only some hosts allow.
 async fn checksum(invoke: &Invoke) -> Result<Option<Digest>> {
     if let Some(text) = &invoke.checksum {
         return Ok(Some(text.parse().with_context(|| format!("--checksum {text:?}"))?));
@@ -92,7 +68,7 @@ async fn checksum(invoke: &Invoke) -> Result<Option<Digest>> {
     match tokio::fs::read(path).await {
         Ok(bytes) => Ok(Some(Digest::from_bytes(sha2::Sha256::digest(&bytes).into()))),
         Err(error) => {
-            // The file may still be there for the host, on another machine.
+            // The host may run on another machine, where the file is.
             print::remark(format!(
                 "{path} cannot be read here ({error}); without --checksum the host may refuse it"
             ));
@@ -101,19 +77,25 @@ async fn checksum(invoke: &Invoke) -> Result<Option<Digest>> {
     }
 }
 
-/// A task by its id or its name.
-pub(super) async fn find_task(client: &Client, wanted: &str) -> Result<TaskId> {
-    if wanted.starts_with("task-") {
-        return TaskId::parse(wanted).with_context(|| format!("the task id {wanted:?}"));
+async fn invoke_and_print(client: &Client, target: Target, invoke: &Invoke) -> Result<ExitCode> {
+    let call = call(target, invoke)?;
+    if invoke.stream {
+        return print_stream(client, call).await;
     }
-    let tasks = client.list_tasks(wanted).await?;
-    match tasks.into_iter().find(|task| task.name == wanted) {
-        Some(task) => Ok(task.id),
-        None => bail!("there is no task {wanted}; `pilum tasks` lists those there are"),
+    let waiting = Progress::spinner(!invoke.remote.json, format!("calling {}", invoke.function));
+    let invoked = client.invoke(call).await;
+    waiting.end();
+    let invoked = invoked?;
+    if invoke.remote.json {
+        print_json(&invoked);
+    } else {
+        print_text(&invoked);
     }
+    Ok(if invoked.success { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-async fn invoke_and_print(client: &Client, target: Target, invoke: &Invoke) -> Result<ExitCode> {
+/// The call that the options describe.
+fn call(target: Target, invoke: &Invoke) -> Result<Call> {
     let function = &invoke.function;
     let name = FunctionName::parse(function).with_context(|| format!("the function name {function:?}"))?;
     let mut call = Call::new(target, name)
@@ -127,15 +109,10 @@ async fn invoke_and_print(client: &Client, target: Target, invoke: &Invoke) -> R
         call = call.retries(retries.into());
     }
     if let Some(id) = &invoke.execution_id {
-        call = call.execution_id(ExecutionId::parse(id).with_context(|| format!("the execution id {id:?}"))?);
+        call = call.execution_id(execution_id(id)?);
     }
     if let Some(priority) = invoke.priority {
-        call = call.priority(match priority {
-            PriorityArg::Low => Priority::Low,
-            PriorityArg::Normal => Priority::Normal,
-            PriorityArg::High => Priority::High,
-            PriorityArg::Urgent => Priority::Urgent,
-        });
+        call = call.priority(priority_of(priority));
     }
     if let Some(text) = &invoke.not_before {
         call = call.not_before(time::read(text)?);
@@ -149,26 +126,23 @@ async fn invoke_and_print(client: &Client, target: Target, invoke: &Invoke) -> R
     if invoke.force_new_instance {
         call = call.force_new_instance();
     }
-    if invoke.stream {
-        return stream(client, call).await;
-    }
-    let waiting = Progress::spinner(!invoke.remote.json, format!("calling {function}"));
-    let invoked = client.invoke(call).await;
-    waiting.end();
-    let invoked = invoked?;
-    if invoke.remote.json {
-        print_json(&invoked);
-    } else {
-        print_text(&invoked);
-    }
-    Ok(if invoked.success { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+    Ok(call)
 }
 
-/// Prints the output as it comes.
-async fn stream(client: &Client, call: Call) -> Result<ExitCode> {
+fn priority_of(argument: PriorityArg) -> Priority {
+    match argument {
+        PriorityArg::Low => Priority::Low,
+        PriorityArg::Normal => Priority::Normal,
+        PriorityArg::High => Priority::High,
+        PriorityArg::Urgent => Priority::Urgent,
+    }
+}
+
+/// Calls the function and prints its output as it comes.
+async fn print_stream(client: &Client, call: Call) -> Result<ExitCode> {
     let mut chunks = client.stream(call).await?;
-    while let Some(piece) = chunks.next().await? {
-        match piece {
+    while let Some(chunk) = chunks.next().await? {
+        match chunk {
             Chunk::Output(Output::Raw(bytes)) => {
                 print::write(&bytes);
             }

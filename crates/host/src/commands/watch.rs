@@ -1,19 +1,21 @@
-//! `pilum watch`.
+//! `pilum watch`: follows an execution to its end.
 
-use super::executions::execution_id;
-use super::{FAILED, connect, print};
+use super::remote::connect;
+use super::target::execution_id;
 use crate::cli::Watch;
+use crate::terminal::exit::FAILED;
+use crate::terminal::print;
 use anyhow::Result;
-use pilum_client::{Client, ClientError, Code, Report, Update};
+use pilum_client::{Client, ClientError, Code, Update, Report};
 use pilum_types::{ExecutionId, State};
 use serde_json::json;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How often a stream that broke is taken up again in a row. Hosts end old
+/// How many times in a row the command reconnects after a broken stream. Hosts close old
 /// connections on purpose.
 const RECONNECTS_MAX: u32 = 5;
-/// The wait before that, which grows with each.
+/// The pause before the first reconnect. Before the n-th in a row it is n times as long.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) async fn run(watch: Watch) -> Result<ExitCode> {
@@ -27,7 +29,7 @@ pub(super) async fn run(watch: Watch) -> Result<ExitCode> {
     Ok(if completed { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-/// Follows an execution to its end, over connections that break.
+/// Follows an execution to its end, and reconnects when the connection breaks.
 async fn follow(
     client: &Client,
     id: &ExecutionId,
@@ -42,10 +44,12 @@ async fn follow(
             Ok(mut watch) => loop {
                 match watch.next().await {
                     Err(error) => break error,
-                    Ok(None) => break ClientError::Answer("the execution ended without a word".to_owned()),
+                    Ok(None) => {
+                        break ClientError::Answer("the stream ended before the execution did".to_owned());
+                    }
                     Ok(Some(news)) => {
                         broken = 0;
-                        // A stream that is taken up again begins with what is known.
+                        // After a reconnect the stream begins with the state that was shown last.
                         if last.as_ref() != Some(&news) {
                             tell(&news);
                         }
@@ -67,8 +71,8 @@ async fn follow(
     }
 }
 
-/// Whether the same request may be answered another time: what the host refused
-/// it would refuse again.
+/// Whether the same request may succeed later. A request that the host refused is refused
+/// again.
 fn may_pass(error: &ClientError) -> bool {
     !matches!(error.code(), Some(Code::NotFound | Code::InvalidArgument | Code::Unauthenticated))
 }
@@ -83,7 +87,7 @@ fn tell(id: &ExecutionId, news: &Update, as_json: bool) {
         }
         Update::Line(line) if as_json => print::json(&json!({ "log_line": line })),
         Update::Missed(missed) if as_json => print::json(&json!({ "missed": missed })),
-        Update::Status(report) => print::standing(report),
+        Update::Status(report) => print::report(report),
         Update::Line(line) => print::remark(line),
         Update::Missed(missed) => print::remark(format!("({missed} updates were missed)")),
     }

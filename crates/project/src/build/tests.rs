@@ -1,4 +1,4 @@
-//! Builds with commands of one line.
+//! Builds with one-line commands.
 
 use super::*;
 use tempfile::TempDir;
@@ -23,12 +23,12 @@ fn the_command_runs_beside_the_manifest() {
 }
 
 #[test]
-fn what_goes_wrong_is_said() {
+fn errors_name_their_cause() {
     for (command, message) in [
         ("exit 3", "the build failed (exit status: 3): exit 3"),
-        ("true", "is not there; build it with `pilum build`, or mend `artifact`"),
-        ("mkdir a.wasm", "is no file"),
-        ("echo hello > a.wasm", "is no WebAssembly"),
+        ("true", "is not there; build it with `pilum build`, or correct `artifact` in the manifest"),
+        ("mkdir a.wasm", "is not a file"),
+        ("echo hello > a.wasm", "is not WebAssembly"),
     ] {
         let (_directory, manifest) = project(command);
         let error = manifest.build(|_| {}).unwrap_err().to_string();
@@ -47,7 +47,7 @@ fn a_missing_program_is_named_with_how_to_get_it() {
 }
 
 #[test]
-fn only_a_core_module_for_a_world_becomes_a_component() {
+fn only_a_core_module_that_names_its_world_becomes_a_component() {
     let adapter = |wat: &str| component::adapter_for(&wat::parse_str(wat).unwrap());
     assert_eq!(adapter("(module)"), None);
     assert_eq!(adapter("(component)"), None);
@@ -55,6 +55,6 @@ fn only_a_core_module_for_a_world_becomes_a_component() {
     let command = r#"(module (@custom "component-type" "x") (func (export "_start")))"#;
     assert_eq!(adapter(command), Some(component::Adapter::Command));
     let damaged = wat::parse_str(r#"(module (@custom "component-type:w" "x"))"#).unwrap();
-    let error = component::make(&damaged, component::Adapter::Reactor).unwrap_err();
+    let error = component::componentize(&damaged, component::Adapter::Reactor).unwrap_err();
     assert!(error.starts_with("cannot be made a component"), "{error}");
 }

@@ -70,7 +70,7 @@ async fn from_a_build_to_revisions_and_back() {
     check_ended(&pilum(["build", project.text()]).await, 0, "answer.wasm: ", "$ cp answer.bin answer.wasm");
     check_ended(&run(&host, &["deploy", project.text()]).await, 0, "answer: deployed revision 1", "");
     assert_eq!(answer(&host).await, "1\n");
-    check_ended(&run(&host, &["deploy", project.text()]).await, 0, "revision 1 was in force already", "");
+    check_ended(&run(&host, &["deploy", project.text()]).await, 0, "revision 1 was active already", "");
     project.write(2);
     pilum(["build", project.text()]).await;
     let ran = run(&host, &["deploy", project.text(), "--json"]).await;
@@ -174,12 +174,12 @@ async fn dev_deploys_what_changes_and_shows_what_is_called() {
             return;
         }
     };
-    until_line("revision 1 is in force").await;
+    until_line("revision 1 is active").await;
     until_line("answer: func() -> s32").await;
     assert_eq!(answer(&host).await, "1\n");
     until_line("COMPLETED").await;
     project.write(2);
-    until_line("revision 2 is in force").await;
+    until_line("revision 2 is active").await;
     assert_eq!(answer(&host).await, "2\n");
 }
 

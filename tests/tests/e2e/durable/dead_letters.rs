@@ -60,7 +60,7 @@ async fn on_the_command_line() {
 
     let ran = run(&["discard", one.as_str(), "none"]).await;
     assert_eq!(ran.code, Some(1), "one of them is none: {ran:?}");
-    assert!(ran.stdout.contains(&format!("{one} is off the list")) && ran.stderr.contains("none"), "{ran:?}");
+    assert!(ran.stdout.contains(&format!("{one} is discarded")) && ran.stderr.contains("none"), "{ran:?}");
     let ran = run(&["redrive", "--all", "--task", "exits", "--json"]).await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let redriven: Json = serde_json::from_str(ran.stdout.trim()).unwrap();

@@ -1,10 +1,13 @@
-//! Times as people type them.
+//! Reads times as people type them.
 
 use anyhow::{Context, Result};
 use std::time::{Duration, SystemTime};
 
-/// A moment: `90s`, `10m`, `2h`, `3d` from now, or as RFC 3339 writes it.
-pub(super) fn read(text: &str) -> Result<SystemTime> {
+/// Reads a time: `90s`, `10m`, `2h` or `3d` from now, or the form of RFC 3339.
+///
+/// # Errors
+/// When the text is neither.
+pub(crate) fn read(text: &str) -> Result<SystemTime> {
     let from_now = || {
         let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
         let seconds: u64 = match unit {

@@ -1,17 +1,17 @@
-//! Times of many calls, and what they come to.
+//! The times of many calls: percentiles, rates and means.
 
 use pilum_client::Status;
 use pilum_types::Usage;
 use std::time::Duration;
 
-/// How long each call took, and how long all of them.
+/// How long each call took, and how long all calls took together.
 #[derive(Debug, Default)]
 pub(super) struct Samples {
     took: Vec<Duration>,
     elapsed: Duration,
 }
 
-/// Where calls say their time went: one call's, or the sum of many.
+/// The parts of a call's time that the host reports: of one call, or the sums of many.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Parts {
     queue_wait: Duration,
@@ -24,7 +24,7 @@ impl Samples {
         self.took.push(took);
     }
 
-    /// Adds to the time that all calls took, together.
+    /// Adds to the time in which the calls were made. Calls may overlap.
     pub(super) fn ran_for(&mut self, elapsed: Duration) {
         self.elapsed += elapsed;
     }
@@ -33,7 +33,8 @@ impl Samples {
         self.took.len()
     }
 
-    /// The time in which `share` of the calls were done.
+    /// The time within which `share` of the calls ended, in microseconds. `share` is between
+    /// 0 and 1.
     pub(super) fn percentile_us(&self, share: f64) -> f64 {
         let mut sorted = self.took.clone();
         sorted.sort_unstable();
@@ -56,12 +57,12 @@ impl Samples {
 }
 
 impl Parts {
-    pub(super) fn of_receipt(usage: &Usage) -> Self {
+    pub(super) fn of_usage(usage: &Usage) -> Self {
         let Usage { queue_wait, acquire, guest, .. } = *usage;
         Self { queue_wait, acquire, guest }
     }
 
-    /// As they travel; what a host does not tell counts as nothing.
+    /// Reads the parts from a host's answer. A part that the host does not report is 0.
     pub(super) fn of_status(status: &Status) -> Self {
         let micros = |name: &str| {
             let text = status.metrics.get(name).and_then(|text| text.parse().ok());
@@ -76,11 +77,11 @@ impl Parts {
         self.guest += other.guest;
     }
 
-    /// Queue wait, acquire, guest and what is left of a call, on average.
+    /// Queue wait, acquire, guest and the rest of a call, on average, in microseconds.
     pub(super) fn means_us(&self, samples: &Samples) -> [f64; 4] {
         let mean = |sum| divided(sum, samples.count());
-        let told = mean(self.queue_wait) + mean(self.acquire) + mean(self.guest);
-        [mean(self.queue_wait), mean(self.acquire), mean(self.guest), samples.mean().saturating_sub(told)]
+        let reported = mean(self.queue_wait) + mean(self.acquire) + mean(self.guest);
+        [mean(self.queue_wait), mean(self.acquire), mean(self.guest), samples.mean().saturating_sub(reported)]
             .map(|part| part.as_secs_f64() * 1e6)
     }
 }

@@ -1,4 +1,4 @@
-//! Every range, at its edges and one step beyond them.
+//! Every range, at its first and last address and one step outside of it.
 
 use super::*;
 

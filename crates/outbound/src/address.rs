@@ -1,8 +1,10 @@
-//! Which addresses are public: reachable by anyone, and nobody's inside.
+//! Which addresses are public: anyone can reach them, and they belong to no internal
+//! network.
 //!
-//! The lists follow the IANA special-purpose address registries. IPv4 is open
-//! but for what is listed; IPv6 is closed but for global unicast (`2000::/3`)
-//! and the forms that carry an IPv4 address, which is then the one that counts.
+//! The lists follow the IANA special-purpose address registries. An IPv4 address is
+//! public unless its network is listed. An IPv6 address is public only within global
+//! unicast (`2000::/3`). Where an IPv6 address carries an IPv4 address, the IPv4
+//! address decides.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -33,13 +35,13 @@ const NOT_PUBLIC_V6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20), // documentation
 ];
 
-/// All of IPv6 that is given to networks of the world.
+/// The part of IPv6 from which public networks get their addresses.
 const GLOBAL_UNICAST: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
-/// The well-known prefix of NAT64: the last 32 bits are the IPv4 address meant.
+/// The well-known prefix of NAT64: the last 32 bits are the IPv4 address that is reached.
 const NAT64: (Ipv6Addr, u32) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
-/// Whether an address belongs to the public internet, so that a stranger's
-/// location may make this host connect to it.
+/// Whether an address belongs to the public internet, so that this host may connect to
+/// it for a stranger's URL.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
@@ -55,16 +57,16 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    // ::ffff:a.b.c.d is a.b.c.d to every socket.
+    // A socket treats ::ffff:a.b.c.d as a.b.c.d.
     if let Some(v4) = address.to_ipv4_mapped() {
         return is_public_v4(v4);
     }
     if within_v6(address, &NAT64) {
         return is_public_v4(Ipv4Addr::from_bits(last_32_bits(address)));
     }
-    // IPv4-compatible addresses (::a.b.c.d) have no lawful use left and fall
-    // outside of global unicast, as do ::, ::1, fc00::/7, fe80::/10, fec0::/10,
-    // ff00::/8, 100::/64, 5f00::/16 and 64:ff9b:1::/48.
+    // IPv4-compatible addresses (::a.b.c.d) are deprecated and lie outside of global
+    // unicast, as do ::, ::1, fc00::/7, fe80::/10, fec0::/10, ff00::/8, 100::/64,
+    // 5f00::/16 and 64:ff9b:1::/48.
     within_v6(address, &GLOBAL_UNICAST) && !NOT_PUBLIC_V6.iter().any(|network| within_v6(address, network))
 }
 

@@ -1,26 +1,23 @@
-//! Bytes on their way in: counted and hashed as they come, into a temporary file.
+//! Bytes that are being received: counted and hashed as they come, into a temporary
+//! file.
 //!
-//! They are not kept in memory until they are verified, so that many slow or
-//! endless downloads at once cost disk, which is bounded and patient, and not
-//! memory.
+//! They are not kept in memory until they are verified. Many slow or endless downloads
+//! at once thus take disk, which has room, and not memory.
 
 use crate::ArtifactError;
-use crate::blobs::Blobs;
-use crate::blocking::blocking;
 use pilum_types::Digest;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
-use std::sync::Arc;
-use tempfile::TempPath;
+use tempfile::{NamedTempFile, TempPath};
 use tokio::io::{AsyncWriteExt, BufWriter};
 
-/// Bytes gathered before they are written: a write is a hop to another thread,
-/// and servers send in pieces of 8 to 16 KiB.
+/// Bytes gathered before they are written: each write goes to another thread, and
+/// servers send chunks of 8 to 16 KiB.
 const WRITE_BUFFER_BYTES: usize = 128 << 10;
 
-/// A download under way. Dropping it removes the file: one unlink, cheap enough
-/// for the thread it happens on.
-pub(crate) struct Incoming {
+/// A blob of which more bytes may come. Dropping it removes the file: one unlink, cheap
+/// enough for any thread.
+pub(crate) struct PartialBlob {
     file: BufWriter<tokio::fs::File>,
     path: TempPath,
     hasher: Sha256,
@@ -28,25 +25,24 @@ pub(crate) struct Incoming {
     max_bytes: u64,
 }
 
-/// A download that came to its end. Dropping it removes the file.
-pub(crate) struct Received {
+/// A blob that has come whole. Dropping it removes the file.
+pub(crate) struct ReceivedBlob {
     /// The file, open for reading and writing.
     pub(crate) file: File,
     /// Its temporary name.
     pub(crate) path: TempPath,
-    /// The digest of what came in.
+    /// The digest of the received bytes.
     pub(crate) digest: Digest,
-    /// How much came in.
+    /// The number of received bytes.
     pub(crate) bytes: u64,
 }
 
-impl Incoming {
-    /// An empty file that takes up to `max_bytes`.
-    pub(crate) async fn create(blobs: &Arc<Blobs>, max_bytes: u64) -> Result<Self, ArtifactError> {
-        let blobs = blobs.clone();
-        let (file, path) = blocking(move || blobs.temporary()).await??.into_parts();
+impl PartialBlob {
+    /// Writes into `file`, which is empty, up to `max_bytes`.
+    pub(crate) fn new(file: NamedTempFile, max_bytes: u64) -> Self {
+        let (file, path) = file.into_parts();
         let file = BufWriter::with_capacity(WRITE_BUFFER_BYTES, tokio::fs::File::from_std(file));
-        Ok(Self { file, path, hasher: Sha256::new(), received_bytes: 0, max_bytes })
+        Self { file, path, hasher: Sha256::new(), received_bytes: 0, max_bytes }
     }
 
     /// Takes the next bytes.
@@ -65,11 +61,11 @@ impl Incoming {
             .map_err(|error| ArtifactError::storage("cannot write an artifact", error))
     }
 
-    /// Nothing more will come.
-    pub(crate) async fn finish(mut self) -> Result<Received, ArtifactError> {
+    /// Ends the blob: no more bytes will come.
+    pub(crate) async fn finish(mut self) -> Result<ReceivedBlob, ArtifactError> {
         let flushed = self.file.flush().await;
         flushed.map_err(|error| ArtifactError::storage("cannot write an artifact", error))?;
-        Ok(Received {
+        Ok(ReceivedBlob {
             file: self.file.into_inner().into_std().await,
             path: self.path,
             digest: Digest::from_bytes(self.hasher.finalize().into()),

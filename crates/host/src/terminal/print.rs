@@ -1,26 +1,27 @@
-//! What goes to standard output, as text for people or JSON for scripts.
+//! Writes results to standard output, as text for people or JSON for scripts, and remarks
+//! to standard error.
 
-use super::REFUSED;
-use super::parameters::to_json;
+use crate::terminal::exit::REFUSED;
+use crate::terminal::parameters::to_json;
 use pilum_client::{Report, Status};
 use pilum_types::Output;
 use serde_json::{Map, Value as Json, json};
 use std::io::Write as _;
 use std::time::SystemTime;
 
-/// Says why a command did not work, and what to do.
-pub(super) fn error(error: &anyhow::Error) {
+/// Says why a command failed, and what to do.
+pub(crate) fn error(error: &anyhow::Error) {
     remark(format!("pilum: {error:#}"));
 }
 
 /// Prints JSON on one line.
-pub(super) fn json(value: &Json) {
+pub(crate) fn json(value: &Json) {
     write(format!("{value}\n").as_bytes());
 }
 
-/// Writes to standard output. What cannot be written ends the program: quietly where
-/// the reader has had enough, with an error where what was asked for is lost.
-pub(super) fn write(bytes: &[u8]) {
+/// Writes to standard output. If that fails, the program ends: without an error when the
+/// reader has closed the pipe, else with one, because the result is lost.
+pub(crate) fn write(bytes: &[u8]) {
     let mut stdout = std::io::stdout().lock();
     if let Err(error) = stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
@@ -32,18 +33,18 @@ pub(super) fn write(bytes: &[u8]) {
 }
 
 /// Prints text.
-pub(super) fn text(text: impl std::fmt::Display) {
+pub(crate) fn text(text: impl std::fmt::Display) {
     write(format!("{text}\n").as_bytes());
 }
 
-/// A remark beside the result, on standard error.
-pub(super) fn remark(text: impl std::fmt::Display) {
-    // Whom could one tell that nobody can be told?
+/// Writes a remark to standard error.
+pub(crate) fn remark(text: impl std::fmt::Display) {
+    // If standard error is closed, there is no other place to report that.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-/// A result as JSON: a typed one as it is; bytes that are JSON as that, else as text.
-pub(super) fn output_json(output: &Output) -> Json {
+/// A result as JSON. Bytes that are JSON stay JSON; other bytes become a string.
+pub(crate) fn output_json(output: &Output) -> Json {
     match output {
         Output::Typed(value) => to_json(value),
         Output::Raw(bytes) | Output::Response { body: bytes, .. } => {
@@ -52,14 +53,15 @@ pub(super) fn output_json(output: &Output) -> Json {
     }
 }
 
-/// Prints a result alone: a string without quotes, bytes as they are, else JSON.
-pub(super) fn output(output: &Output) {
+/// Prints only the result: a string without quotes, bytes as they are, other values as
+/// JSON.
+pub(crate) fn output(output: &Output) {
     match output {
         Output::Typed(pilum_types::Value::String(string)) => text(string),
         Output::Typed(value) => text(to_json(value)),
         Output::Raw(bytes) | Output::Response { body: bytes, .. } => {
             write(bytes);
-            // Text ends with its line; other bytes are as the function wrote them.
+            // Text gets a line end. Other bytes are printed as the function wrote them.
             if !bytes.ends_with(b"\n") && std::str::from_utf8(bytes).is_ok() {
                 write(b"\n");
             }
@@ -68,7 +70,7 @@ pub(super) fn output(output: &Output) {
 }
 
 /// An execution's status as the fields of a JSON object.
-pub(super) fn status_fields(status: &Status) -> Map<String, Json> {
+pub(crate) fn status_fields(status: &Status) -> Map<String, Json> {
     let mut fields = Map::new();
     fields.insert("status".to_owned(), json!(status.state.as_str()));
     if let Some(output) = &status.output {
@@ -89,8 +91,8 @@ pub(super) fn status_fields(status: &Status) -> Map<String, Json> {
     fields
 }
 
-/// What a report adds to its status, as the fields of a JSON object.
-pub(super) fn report_fields(report: &Report) -> Map<String, Json> {
+/// What a report has beside its status, as the fields of a JSON object.
+pub(crate) fn report_fields(report: &Report) -> Map<String, Json> {
     let attempts = report.attempts.iter().map(|attempt| {
         json!({
             "number": attempt.number,
@@ -109,17 +111,17 @@ pub(super) fn report_fields(report: &Report) -> Map<String, Json> {
     fields
 }
 
-/// Says how an execution stands, and which attempts failed on the way.
-pub(super) fn standing(report: &Report) {
+/// Prints the state of an execution, and which attempts failed so far.
+pub(crate) fn report(report: &Report) {
     let status = &report.status;
     let ended = status.state.is_terminal();
     let more = match (ended, report.queue_position) {
         (true, _) => format!(" after {} ms", status.duration.as_millis()),
-        (false, Some(position)) => format!(", {position}. in the queue"),
+        (false, Some(position)) => format!(", queue position {position}"),
         (false, None) => String::new(),
     };
     remark(format!("{}{more}", status.state));
-    // The last attempt's failure is the execution's, which is told below.
+    // The failure of the last attempt is that of the execution, which is printed below.
     let earlier = report.attempts.len().saturating_sub(usize::from(ended));
     for attempt in report.attempts.iter().take(earlier) {
         if let Some(code) = &attempt.error_code {
@@ -131,12 +133,12 @@ pub(super) fn standing(report: &Report) {
         remark(format!("{code}: {}", status.error_message));
     }
     if report.is_dead_letter {
-        remark("it is a dead letter: `pilum dead-letters redrive` runs it anew");
+        remark("it is a dead letter: `pilum dead-letters redrive` runs it again");
     }
 }
 
-/// Columns of equal width, the first row as their heads.
-pub(super) fn table(rows: &[Vec<String>]) {
+/// Prints rows in columns of equal width. The first row has the heads.
+pub(crate) fn table(rows: &[Vec<String>]) {
     let columns = rows.first().map_or(0, Vec::len);
     let width =
         |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
@@ -147,13 +149,13 @@ pub(super) fn table(rows: &[Vec<String>]) {
     }
 }
 
-/// A time as RFC 3339 writes it, to the second.
-pub(super) fn time(time: SystemTime) -> String {
+/// A time in the form of RFC 3339, to the second.
+pub(crate) fn time(time: SystemTime) -> String {
     pilum_client::write_time(time)
 }
 
-/// How long ago, roughly: `12s`, `3m`, `5h`, `2d`.
-pub(super) fn ago(time: SystemTime) -> String {
+/// How long ago a time was, rounded down to one unit: `12s`, `3m`, `5h`, `2d`.
+pub(crate) fn ago(time: SystemTime) -> String {
     let seconds = SystemTime::now().duration_since(time).unwrap_or_default().as_secs();
     match seconds {
         0..60 => format!("{seconds}s"),

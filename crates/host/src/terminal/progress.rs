@@ -1,5 +1,4 @@
-//! Long work shows that it goes on: on a terminal, on standard error, and nowhere
-//! else.
+//! Shows that long work goes on: on standard error, and only on a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
@@ -8,13 +7,13 @@ use std::time::Duration;
 /// How often a spinner moves.
 const TICK: Duration = Duration::from_millis(120);
 
-/// Work under way. Disappears when it is dropped.
+/// A line that shows work under way. The line disappears when this is dropped.
 #[derive(Debug, Clone)]
-pub(super) struct Progress(ProgressBar);
+pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    /// Work of which nobody knows how long it takes. Shown only with `wanted`.
-    pub(super) fn spinner(wanted: bool, what: impl Into<String>) -> Self {
+    /// A line for work whose length is not known. Shown only with `wanted`.
+    pub(crate) fn spinner(wanted: bool, what: impl Into<String>) -> Self {
         let bar = if wanted && is_shown() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
             bar.set_style(style);
@@ -24,8 +23,8 @@ impl Progress {
         Self(bar)
     }
 
-    /// Bytes on their way.
-    pub(super) fn bytes(wanted: bool, total: u64, what: impl Into<String>) -> Self {
+    /// A line for a transfer of `total` bytes. Shown only with `wanted`.
+    pub(crate) fn bytes(wanted: bool, total: u64, what: impl Into<String>) -> Self {
         let bar = if wanted && is_shown() { ProgressBar::new(total) } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template("{msg} [{wide_bar}] {bytes}/{total_bytes}") {
             bar.set_style(style);
@@ -34,18 +33,17 @@ impl Progress {
         Self(bar)
     }
 
-    /// So many bytes have left.
-    pub(super) fn at(&self, bytes: u64) {
+    /// Shows that `bytes` are transferred.
+    pub(crate) fn at(&self, bytes: u64) {
         self.0.set_position(bytes);
     }
 
-    /// Takes the line away.
-    pub(super) fn end(self) {
+    /// Removes the line.
+    pub(crate) fn end(self) {
         self.0.finish_and_clear();
     }
 }
 
-/// Whether anybody looks.
 fn is_shown() -> bool {
     std::io::stderr().is_terminal()
 }

@@ -1,14 +1,14 @@
-//! What a person types as parameters, read as values.
+//! Reads the parameters that a person types, and writes values as JSON.
 
 use anyhow::{Context, Result, bail};
 use pilum_types::{Parameter, Value};
 
-/// Reads `name=value`, `name=@FILE`, or a value alone. A value that is JSON is
-/// JSON, anything else is a string.
+/// Reads `name=value`, `name=@FILE`, or a value alone. A value that is valid JSON is read
+/// as JSON, any other value is a string.
 ///
 /// # Errors
-/// When a file cannot be read, JSON nests too deep, or some parameters have names and others do not.
-pub(super) fn read(arguments: &[String]) -> Result<Vec<Parameter>> {
+/// When a file cannot be read, JSON nests too deep, or only some parameters have names.
+pub(crate) fn read(arguments: &[String]) -> Result<Vec<Parameter>> {
     let parameters = arguments.iter().map(|argument| read_one(argument)).collect::<Result<Vec<_>>>()?;
     let named = parameters.iter().filter(|parameter| !parameter.name.is_empty()).count();
     if named != 0 && named != parameters.len() {
@@ -21,13 +21,36 @@ pub(super) fn read(arguments: &[String]) -> Result<Vec<Parameter>> {
 ///
 /// # Errors
 /// When there is no `=`.
-pub(super) fn read_environment(arguments: &[String]) -> Result<Vec<(String, String)>> {
+pub(crate) fn read_environment(arguments: &[String]) -> Result<Vec<(String, String)>> {
     let pair = |argument: &String| {
         let (name, value) =
-            argument.split_once('=').with_context(|| format!("{argument:?} is no NAME=VALUE"))?;
+            argument.split_once('=').with_context(|| format!("{argument:?} is not NAME=VALUE"))?;
         Ok((name.to_owned(), value.to_owned()))
     };
     arguments.iter().map(pair).collect()
+}
+
+/// A value as JSON, for printing. JSON has no number for NaN and the infinities, so they
+/// become strings.
+pub(crate) fn to_json(value: &Value) -> serde_json::Value {
+    use serde_json::Value as Json;
+    match value {
+        Value::Null => Json::Null,
+        Value::Bool(b) => Json::Bool(*b),
+        Value::Signed(n) => Json::from(*n),
+        Value::Unsigned(n) => Json::from(*n),
+        #[expect(clippy::cast_possible_truncation, reason = "integral and within ±2^53, so exact")]
+        Value::Number(n) if n.fract() == 0.0 && n.abs() <= 9_007_199_254_740_992.0 => Json::from(*n as i64),
+        Value::Number(n) => {
+            serde_json::Number::from_f64(*n).map_or_else(|| Json::from(n.to_string()), Json::Number)
+        }
+        Value::String(text) => Json::from(text.as_str()),
+        Value::Bytes(bytes) => Json::from(String::from_utf8_lossy(bytes)),
+        Value::List(items) => Json::Array(items.iter().map(to_json).collect()),
+        Value::Object(fields) => {
+            Json::Object(fields.iter().map(|(name, field)| (name.clone(), to_json(field))).collect())
+        }
+    }
 }
 
 fn read_one(argument: &str) -> Result<Parameter> {
@@ -45,8 +68,8 @@ fn read_one(argument: &str) -> Result<Parameter> {
     }
 }
 
-/// Whether the text before a `=` is a parameter's name rather than the
-/// beginning of a value that has a `=` in it.
+/// Whether the text before a `=` is the name of a parameter. Otherwise the `=` is part of
+/// a value.
 fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
@@ -55,8 +78,8 @@ fn is_name(text: &str) -> bool {
 fn value_of(text: &str) -> Result<Value> {
     match serde_json::from_str(text) {
         Ok(json) => Ok(from_json(json)),
-        // The error has no kind of its own for this. Such text is JSON, and nobody
-        // means it as a string.
+        // The error has no kind for this case. The text is JSON, so nobody means it as a
+        // string.
         Err(error) if error.to_string().starts_with("recursion limit exceeded") => {
             bail!("the value nests more lists and objects than can be read")
         }
@@ -78,28 +101,6 @@ fn from_json(json: serde_json::Value) -> Value {
         Json::Array(items) => Value::List(items.into_iter().map(from_json).collect()),
         Json::Object(fields) => {
             Value::Object(fields.into_iter().map(|(name, field)| (name, from_json(field))).collect())
-        }
-    }
-}
-
-/// A value as JSON, for printing. Floats that JSON has no number for are strings.
-pub(super) fn to_json(value: &Value) -> serde_json::Value {
-    use serde_json::Value as Json;
-    match value {
-        Value::Null => Json::Null,
-        Value::Bool(b) => Json::Bool(*b),
-        Value::Signed(n) => Json::from(*n),
-        Value::Unsigned(n) => Json::from(*n),
-        #[expect(clippy::cast_possible_truncation, reason = "integral and within ±2^53, so exact")]
-        Value::Number(n) if n.fract() == 0.0 && n.abs() <= 9_007_199_254_740_992.0 => Json::from(*n as i64),
-        Value::Number(n) => {
-            serde_json::Number::from_f64(*n).map_or_else(|| Json::from(n.to_string()), Json::Number)
-        }
-        Value::String(text) => Json::from(text.as_str()),
-        Value::Bytes(bytes) => Json::from(String::from_utf8_lossy(bytes)),
-        Value::List(items) => Json::Array(items.iter().map(to_json).collect()),
-        Value::Object(fields) => {
-            Json::Object(fields.iter().map(|(name, field)| (name.clone(), to_json(field))).collect())
         }
     }
 }

@@ -1,9 +1,12 @@
-//! A file, called in three ways in this process: by wasmtime alone, through the
-//! host's executions, and over gRPC on a loopback port.
+//! Measures a file in three ways in this process: by wasmtime alone, through the host's
+//! executions, and over gRPC on a loopback port.
 
-use super::{GuestFailed, Measured, Parts, ROUNDS, WARM_UP_CALLS, Way, grpc_call, over_grpc};
+use super::measure::{GuestFailed, Measured, WARM_UP_CALLS, Way, grpc_call, measure_grpc};
+use super::stats::Parts;
 use crate::cli::Bench;
-use crate::commands::{invoke, local, parameters};
+use crate::commands::local_host;
+use crate::commands::target::{file_location, folder_and_file};
+use crate::terminal::parameters;
 use crate::wiring::{self, HostExecutions};
 use anyhow::{Context, Result, bail};
 use pilum_call::CallContext;
@@ -17,10 +20,13 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// How the task of the file is called while it is measured.
+/// Slices of the time for each way. The ways take turns, so that all of them see the same
+/// noise of the machine.
+const ROUNDS: u32 = 5;
+/// The name of the file's task while it is measured.
 const TASK: &str = "bench";
 
-/// What is called, in each of the ways.
+/// The call that every way makes.
 struct Subject {
     source: ArtifactSource,
     function: FunctionName,
@@ -37,21 +43,21 @@ struct Bare {
 
 /// Measures the file in all three ways, in turn.
 pub(super) async fn measure(bench: &Bench, function: &FunctionName) -> Measured<Vec<Way>> {
-    let (root, file) = local::located(bench.target.as_ref())?;
+    let (root, file) = folder_and_file(bench.target.as_ref())?;
     let bytes = tokio::fs::read(&file).await.with_context(|| format!("the file {}", file.display()))?;
     let digest = Digest::from_bytes(sha2::Sha256::digest(&bytes).into());
-    let native = bench.data_dir.clone().map_or_else(local::cache_directory, Ok)?.join("native");
+    let native = bench.data_dir.clone().map_or_else(local_host::cache_directory, Ok)?.join("native");
     let own = tempfile::tempdir().context("a temporary directory")?;
     let mut config = wiring::local_config(&root, own.path());
     config.sync_execution.max_concurrent_requests = bench.in_flight.into();
     let executions = wiring::executions_over(&config, &native)?;
     let subject = Subject {
-        source: ArtifactSource { location: invoke::url_of(&file)?, checksum: Some(digest) },
+        source: ArtifactSource { location: file_location(&file)?, checksum: Some(digest) },
         function: function.clone(),
         parameters: parameters::read(&bench.parameters)?,
         timeout: executions.settings().sync.default_timeout,
     };
-    // The first call, under the host's limits, says whether the function ends at all.
+    // The first call runs under the host's limits, so a function that never ends fails here.
     let task = match subject.register(&executions).await? {
         Ok(task) => task,
         Err(failed) => return Ok(Err(failed)),
@@ -70,7 +76,7 @@ pub(super) async fn measure(bench: &Bench, function: &FunctionName) -> Measured<
         shutdown.cancel();
         ways
     };
-    // Boxed, because they hold both servers and all three ways.
+    // Boxed, because the futures hold both servers and all three ways.
     let (served, ways) = tokio::join!(Box::pin(serve), Box::pin(work));
     served?;
     ways
@@ -117,32 +123,50 @@ impl Subject {
         let mut grpc = Way::new("over gRPC", true);
         let slice = Duration::from_secs(bench.seconds.into()) / ROUNDS;
         for _ in 0..ROUNDS {
-            let began = Instant::now();
-            while began.elapsed() < slice {
-                let called = Instant::now();
-                self.call_bare(bare).await?;
-                alone.add(called.elapsed(), None);
+            self.measure_bare(bare, slice, &mut alone).await?;
+            if let Err(failed) = self.measure_in_process(executions, task, slice, &mut inside).await? {
+                return Ok(Err(failed));
             }
-            alone.samples.ran_for(began.elapsed());
-            let began = Instant::now();
-            while began.elapsed() < slice {
-                let called = Instant::now();
-                match self.call(executions, task).await? {
-                    Ok(parts) => inside.add(called.elapsed(), Some(parts)),
-                    Err(failed) => return Ok(Err(failed)),
-                }
-            }
-            inside.samples.ran_for(began.elapsed());
-            if let Err(failed) = over_grpc(client, &call, bench.in_flight, slice, &mut grpc).await? {
+            if let Err(failed) = measure_grpc(client, &call, bench.in_flight, slice, &mut grpc).await? {
                 return Ok(Err(failed));
             }
         }
         Ok(Ok(vec![alone, inside, grpc]))
     }
 
+    async fn measure_bare(&self, bare: &Bare, slice: Duration, way: &mut Way) -> Result<()> {
+        let began = Instant::now();
+        while began.elapsed() < slice {
+            let called = Instant::now();
+            self.call_bare(bare).await?;
+            way.add(called.elapsed(), None);
+        }
+        way.samples.ran_for(began.elapsed());
+        Ok(())
+    }
+
+    async fn measure_in_process(
+        &self,
+        executions: &HostExecutions,
+        task: &TaskId,
+        slice: Duration,
+        way: &mut Way,
+    ) -> Measured<()> {
+        let began = Instant::now();
+        while began.elapsed() < slice {
+            let called = Instant::now();
+            match self.call(executions, task).await? {
+                Ok(parts) => way.add(called.elapsed(), Some(parts)),
+                Err(failed) => return Ok(Err(failed)),
+            }
+        }
+        way.samples.ran_for(began.elapsed());
+        Ok(Ok(()))
+    }
+
     async fn call_bare(&self, bare: &Bare) -> Result<()> {
         let Ok(call) = bare.engine.bind(&bare.code, &self.function, self.parameters.clone()) else {
-            bail!("the host took the call that does not fit its function");
+            bail!("the call does not fit the function, though the host took it");
         };
         let ended = bare.engine.run_bare(call, bare.context.clone()).await;
         ended.map_err(|failure| anyhow::anyhow!("{}: {}", failure.code, failure.message))
@@ -177,7 +201,7 @@ impl Subject {
         };
         Ok(match (execution.failure(), &execution.outcome) {
             (Some(failure), _) => Err(GuestFailed(format!("{}: {}", failure.code, failure.message))),
-            (None, Some(outcome)) => Ok((execution.task_id.clone(), Parts::of_receipt(&outcome.usage))),
+            (None, Some(outcome)) => Ok((execution.task_id.clone(), Parts::of_usage(&outcome.usage))),
             (None, None) => bail!("a finished execution has no outcome"),
         })
     }
