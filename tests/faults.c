@@ -1,9 +1,9 @@
-/* Faults below the host: preloaded into its process by tests, in place of the
- * C library's own functions.
+/* Faults below the host. Tests preload this library into the host's process, where its
+ * functions replace those of the C library.
  *
  * PILUMTEST_FAULT=write:N:ERRNO or sync:N:ERRNO fails the N-th write to, or sync
- * of, a file whose path holds "executions.db", once.
- * PILUMTEST_CLOCK=FILE adds the seconds that stand in FILE to the wall clock. */
+ * of, a file whose path contains "executions.db", once.
+ * PILUMTEST_CLOCK=FILE adds the number of seconds in FILE to the wall clock. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -20,7 +20,7 @@
 
 static atomic_long writes, syncs;
 
-/* Whether this call is the one that fails; then errno is set. */
+/* Whether this call must fail; if so, errno is set. */
 static int fails(int fd, const char *kind, atomic_long *counter) {
   const char *fault = getenv("PILUMTEST_FAULT");
   size_t length = strlen(kind);

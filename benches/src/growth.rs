@@ -1,18 +1,18 @@
-//! How cost grows: throughput and p99 of loaded hosts against the number of
-//! tasks, of finished records, and of calls in flight. Written as plots.
+//! Measures how cost grows: throughput and p99 of loaded hosts against the number
+//! of tasks, of finished records and of calls in flight. The results are plots.
 //!
-//! Each number has a host of its own, idle while it is not its turn, so that the
-//! numbers of a plot are measured in turn and drift together.
+//! Each number has its own host, which is idle while another number is measured. So
+//! all numbers of a plot are measured in turn, and a slow phase of the machine
+//! affects all of them.
 
+use crate::client::load::{Loop, Measured};
+use crate::client::tasks::{IN_FLIGHT, register};
+use crate::client::wire::{Function, connect, invoke};
 use crate::controls::echo::Inside;
-use crate::load::{Loop, Measured};
-use crate::measure::{Plan, Spread};
-use crate::plot::{Plot, Series};
-use crate::rows::block_on;
+use crate::measure::{Plan, Spread, block_on};
+use crate::results::plot::{Plot, Series};
 use crate::rows::status_read::{Records, read};
 use crate::server::{Server, Setup};
-use crate::tasks::{IN_FLIGHT, register};
-use crate::wire::{Function, connect, invoke};
 use anyhow::{Context, Result};
 use pilum_proto::spearlet::InvokeFunctionRequest;
 use std::fmt::Write as _;
@@ -20,20 +20,20 @@ use std::path::Path;
 use std::time::Duration;
 
 const TASKS: &[usize] = &[1, 10, 100, 1_000, 10_000];
-/// The host keeps no more than the largest.
+/// The host keeps no more records than the largest of these numbers.
 const RECORDS: &[usize] = &[1_000, 3_000, 10_000, 30_000, 100_000];
 const CALLS: &[usize] = &[1, 2, 4, 8, 16, 32, 64, 128];
-/// More slots than calls in flight: what grows is contention, not refusals.
+/// More slots than calls in flight, so that no call is refused.
 const SLOTS: (&str, &str) = ("PILUM_SYNC_EXECUTION__MAX_CONCURRENT_REQUESTS", "256");
 
-/// What grows, as the plot's file says it, and what measures it.
+/// What grows, as in the name of the plot's file, and the function that measures it.
 type Subject = (&'static str, fn(Plan) -> Result<Plot>);
 
 const SUBJECTS: &[Subject] = &[("tasks", tasks), ("records", records), ("in-flight", in_flight)];
 
-/// Measures everything and writes the plots into `directory`.
+/// Measures all plots and writes them into `directory`.
 #[expect(clippy::print_stdout, reason = "this program's output")]
-#[expect(clippy::print_stderr, reason = "progress, for the person who waits")]
+#[expect(clippy::print_stderr, reason = "progress for the person who waits")]
 pub(crate) fn run(plan: Plan, directory: &Path) -> Result<()> {
     std::fs::create_dir_all(directory)?;
     println!("| at | series | calls/s (min–max) | p99, µs (min–max) |\n|---|---|---|---|");
@@ -46,7 +46,7 @@ pub(crate) fn run(plan: Plan, directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The medians of a plot, as lines of a table.
+/// A plot's medians as lines of a table.
 fn lines(plot: &Plot) -> String {
     let mut text = String::new();
     for series in &plot.series {
@@ -73,7 +73,7 @@ fn tasks(plan: Plan) -> Result<Plot> {
         }
         let points = sweep(plan, &hosts, async |(load, requests, _)| {
             load.run(round_of(plan), async |client, number| {
-                let request = requests.get(number % requests.len()).context("one request a task")?;
+                let request = requests.get(number % requests.len()).context("no request for this task")?;
                 invoke(client, request).await.map(drop)
             })
             .await
@@ -107,7 +107,7 @@ fn in_flight(plan: Plan) -> Result<Plot> {
         let host = Server::host_with(&Setup { settings: &[SLOTS], ..Setup::default() })?;
         let control = Server::control_echo(Inside::Nothing)?;
         let add = Function::add()?.registered(&mut connect(&host.grpc).await?, "add").await?;
-        // One sweep over both, so that they are measured in turn.
+        // One sweep measures both servers, so that they are measured in turn.
         let mut loads = Vec::new();
         for server in [&host, &control] {
             for calls in CALLS {
@@ -122,7 +122,7 @@ fn in_flight(plan: Plan) -> Result<Plot> {
     })
 }
 
-/// Measures at every spot in turn, round by round.
+/// Measures each spot once in every round.
 async fn sweep<S>(
     plan: Plan,
     spots: &[(usize, S)],

@@ -1,4 +1,4 @@
-//! The code that is measured: built guests, and distinct copies of them.
+//! The guests that are measured, and copies of them with different digests.
 
 use anyhow::{Context, Result, ensure};
 use pilum_types::{ArtifactSource, Digest};
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// A core module of 600 bytes: `add` and `calculate-fibonacci`.
+/// A core module of 600 bytes that exports `add` and `calculate-fibonacci`.
 pub(crate) const CORE: &str = "calculate-fibonacci.core.wasm";
 /// The same functions in a component of 60 KB.
 pub(crate) const COMPONENT: &str = "calculate-fibonacci.wasm";
 /// The largest component that `make guests` builds, 201 KB: a command that reads JSON.
 pub(crate) const LARGE_COMPONENT: &str = "extract-keywords.wasm";
-/// COMPONENT's functions in Python, 18 MB.
+/// The functions of [`COMPONENT`] in Python, 18 MB.
 const PYTHON: &str = "calculate-fibonacci.python.wasm";
 
 /// The folder of the built guests.
@@ -32,16 +32,16 @@ pub(crate) fn source(name: &str) -> Result<ArtifactSource> {
     Ok(ArtifactSource { location: format!("file:{name}"), checksum: Some(digest(&bytes(name)?)) })
 }
 
-/// Builds the Python guest where it is missing or old; returns its file.
+/// Builds the Python guest if it is missing or out of date; returns its file.
 pub(crate) fn python() -> Result<PathBuf> {
     let examples = folder()?.with_file_name("build-python.sh");
-    // Its output is for people, ours may be JSON.
+    // The script prints text for people, and this program may print JSON.
     let built = Command::new(&examples).stdout(Stdio::null()).status();
     ensure!(built.is_ok_and(|status| status.success()), "{} failed", examples.display());
     Ok(examples.with_file_name("out-bench").join(PYTHON))
 }
 
-/// Location and digest of a file anywhere; its folder must be an artifact root.
+/// The location and digest of a file, whose folder must be an artifact root.
 pub(crate) fn file_source(file: &Path) -> Result<ArtifactSource> {
     let checksum = Some(digest(&std::fs::read(file)?));
     Ok(ArtifactSource { location: format!("file://{}", file.display()), checksum })
@@ -51,7 +51,7 @@ fn digest(bytes: &[u8]) -> Digest {
     Digest::from_bytes(sha2::Sha256::digest(bytes).into())
 }
 
-/// Makes copies of one guest that do the same and have digests of their own.
+/// Makes copies of one guest that behave the same and have different digests.
 pub(crate) struct Variants {
     wasm: Vec<u8>,
     directory: TempDir,
@@ -63,14 +63,15 @@ impl Variants {
         Ok(Self { wasm: bytes(guest)?, directory: tempfile::tempdir()?, made: 0 })
     }
 
-    /// Where the copies are: to be an artifact root.
+    /// The folder of the copies, for use as an artifact root.
     pub(crate) fn root(&self) -> &Path {
         self.directory.path()
     }
 
-    /// Another copy: the guest with a custom section that holds its number.
+    /// Makes another copy: the guest and a custom section that holds the copy's number.
     pub(crate) fn next(&mut self) -> Result<(ArtifactSource, Vec<u8>)> {
-        /// Name and content of the section, and their lengths: `variant`, then 4 bytes.
+        /// The section's id, its length, and its name with the name's length. Four bytes
+        /// of content follow.
         const SECTION: &[u8] = b"\0\x0c\x07variant";
         self.made += 1;
         let wasm = [&self.wasm[..], SECTION, &self.made.to_le_bytes()].concat();

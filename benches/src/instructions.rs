@@ -1,6 +1,6 @@
-//! Instructions that a synchronous call in process takes: the one figure that does
-//! not depend on the machine's mood. valgrind counts them, in this binary started
-//! anew.
+//! Counts the instructions of a synchronous call in process. This figure does not
+//! depend on how busy the machine is. valgrind counts them, in a new process of this
+//! binary.
 
 use crate::guests::{COMPONENT, CORE, source};
 use crate::in_process::{ADD, Call, FIBONACCI, InProcess};
@@ -9,12 +9,12 @@ use pilum_types::TaskId;
 use std::process::Command;
 use tokio::runtime::{Builder, Runtime};
 
-/// Calls before those that count: caches and maps have their size by then.
+/// Calls that are not counted; after them caches and maps have their final size.
 const WARM_UP_CALLS: u32 = 300;
-/// Calls that count.
+/// Calls that are counted.
 const CALLS: u32 = 1_000;
 
-/// Prints a line for each kind of call: its name, and instructions a call.
+/// Prints a line for each kind of call: its name and its instructions per call.
 #[expect(clippy::print_stdout, reason = "this program's output")]
 pub(crate) fn print() -> Result<()> {
     for kind in ["core", "component"] {
@@ -38,12 +38,12 @@ fn count(kind: &str) -> Result<u64> {
     Ok(total.with_context(|| format!("valgrind said {text}"))? / u64::from(CALLS))
 }
 
-/// What valgrind runs: calls of one kind, those that count in a function of their own.
+/// Makes calls of one kind; valgrind runs this. [`counted_calls`] makes those that count.
 pub(crate) fn run(kind: &str) -> Result<()> {
     let (file, call) = match kind {
         "core" => (CORE, ADD),
         "component" => (COMPONENT, FIBONACCI),
-        _ => bail!("there are core and component"),
+        _ => bail!("the kinds are core and component"),
     };
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let data = tempfile::tempdir()?;
@@ -56,7 +56,7 @@ pub(crate) fn run(kind: &str) -> Result<()> {
     counted_calls(&runtime, &host, &task, call)
 }
 
-/// Its name is what valgrind goes by.
+/// valgrind counts what this function does; it is chosen by its name.
 #[inline(never)]
 fn counted_calls(runtime: &Runtime, host: &InProcess, task: &TaskId, call: Call) -> Result<()> {
     calls(runtime, host, task, call, CALLS)

@@ -1,40 +1,36 @@
-//! Measures what Pilum costs against controls, in the same run, alternating.
+//! Measures what Pilum costs. Each figure has a control, which is measured in the
+//! same run, in turn with Pilum.
 //!
-//! `make bench` prints one table and keeps it in RESULTS.md; `make bench
+//! `make bench` prints one table and writes it into RESULTS.md; `make bench
 //! BENCH=grpc_sync` runs one row and prints it. Only ratios count: machines are
 //! noisy, and both sides of a ratio see the same noise.
 
+mod client;
 mod controls;
 mod growth;
 mod guests;
-mod http;
 mod in_process;
 mod instructions;
-mod load;
 mod measure;
-mod plot;
-mod report;
+mod results;
 mod rows;
 mod server;
 mod store_file;
-mod table;
-mod target;
-mod tasks;
-mod wire;
 
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
 use controls::echo::Inside;
-use report::{Machine, Report};
+use results::report::{self, Machine, Report};
+use results::table;
 use std::path::{Path, PathBuf};
 
 /// Measures what Pilum costs against controls.
 #[derive(Debug, Parser)]
 struct Cli {
-    /// Only rows whose names begin like this
+    /// Measure only the rows whose names begin with this
     #[arg(default_value = "")]
     rows: String,
-    /// Rounds of each figure and its control
+    /// Number of rounds of each figure and its control
     #[arg(long, global = true, default_value_t = 7, value_parser = clap::value_parser!(u32).range(5..=100))]
     rounds: u32,
     /// Seconds of load in each round
@@ -43,30 +39,30 @@ struct Cli {
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
-    /// Keep the table in this file too, between its two marks
+    /// Also write the table into this file, between its two marks
     #[arg(long, value_name = "FILE")]
     results: Option<PathBuf>,
     #[command(subcommand)]
     role: Option<Role>,
 }
 
-/// Other things than the table.
+/// What the program does instead of measuring the table.
 #[derive(Debug, Subcommand)]
 enum Role {
-    /// How cost grows with tasks, records and calls in flight: writes benches/plots
+    /// Measure how cost grows with tasks, records and calls in flight; writes benches/plots
     Growth,
-    /// The control of what goes over gRPC: a bare tonic server with canned answers
+    /// Serve as the control of the gRPC rows: a bare tonic server with fixed answers
     #[command(hide = true)]
     ControlEcho {
         #[arg(long, value_enum, default_value_t = Inside::Nothing)]
         inside: Inside,
     },
-    /// Instructions that a call in process takes, counted by valgrind
+    /// Count the instructions of a call in process, with valgrind
     Instructions,
-    /// What valgrind counts
+    /// Make the calls that valgrind counts
     #[command(hide = true)]
     Counted { kind: String },
-    /// The compiling child of the in-process host
+    /// Serve as the compiling child process of the host in process
     #[command(hide = true)]
     CompileChild {
         #[arg(long)]
@@ -88,7 +84,7 @@ fn main() -> Result<()> {
             Ok(())
         }
         None => {
-            // Asked first: what is committed while it runs is not what runs.
+            // Read before measuring: a commit that is made meanwhile is not what was measured.
             let commit = report::commit();
             let (figures, failures) = rows::run(&cli.rows, plan)?;
             let report = Report { commit, machine: Machine::here(), plan, figures, failures };
@@ -96,7 +92,7 @@ fn main() -> Result<()> {
             if let Some(file) = cli.results {
                 table::keep(&report, &file)?;
             }
-            // A missed target is a result; a row without one is a failure.
+            // A missed target is a result. A row that was not measured is a failure.
             let failed: Vec<_> = report.failures.iter().map(|failure| failure.row).collect();
             ensure!(failed.is_empty(), "not measured: {}", failed.join(", "));
             Ok(())

@@ -1,10 +1,10 @@
-//! Rounds, medians, and what a figure is.
+//! Rounds, medians and figures.
 
-use crate::target::Bound;
+use crate::results::target::Bound;
 use anyhow::Result;
 use serde::Serialize;
 
-/// How much to measure.
+/// How much is measured.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Plan {
     /// Rounds of each side.
@@ -24,21 +24,21 @@ pub(crate) struct Spread {
 /// One line of the table.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Figure {
-    /// The row of the plan, and what of it.
+    /// The row, and which of its measurements this is.
     pub(crate) name: String,
-    /// What both sides are measured in.
+    /// The unit of both sides.
     pub(crate) unit: &'static str,
-    /// Pilum.
+    /// Pilum's measurements.
     pub(crate) ours: Spread,
-    /// The control, where there is one.
+    /// The control's measurements, where there is a control.
     pub(crate) control: Option<Spread>,
-    /// Pilum over the control, round by round.
+    /// Pilum's value divided by the control's, round by round.
     pub(crate) ratio: Option<Spread>,
-    /// Pilum less the control, round by round.
+    /// Pilum's value minus the control's, round by round.
     pub(crate) added: Option<Spread>,
     /// What the figure must be.
     pub(crate) target: Vec<Bound>,
-    /// Whether it is, in more than half of the rounds. `None` without a target.
+    /// Whether more than half of the rounds keep every bound. `None` without a target.
     pub(crate) met: Option<bool>,
 }
 
@@ -51,7 +51,7 @@ impl Spread {
 }
 
 impl Figure {
-    /// A figure from its rounds; `rounds` holds ours and the control's.
+    /// A figure with a control; each round holds Pilum's value and the control's.
     pub(crate) fn beside(
         name: impl Into<String>,
         unit: &'static str,
@@ -69,7 +69,7 @@ impl Figure {
         }
     }
 
-    /// A figure whose control, if any, is not measured in the same unit.
+    /// A figure without a control in the same unit.
     pub(crate) fn alone(
         name: impl Into<String>,
         unit: &'static str,
@@ -90,12 +90,12 @@ impl Figure {
     }
 }
 
-/// Whether every bound is kept; nothing can be said where there is none.
+/// Whether every bound is kept; `None` if there is no bound.
 fn met(target: &[Bound], is_kept: impl Fn(&Bound) -> bool) -> Option<bool> {
     (!target.is_empty()).then(|| target.iter().all(is_kept))
 }
 
-/// Whether more than half of the rounds keep a bound: then so does the median.
+/// Whether more than half of the rounds keep a bound. The median keeps it then too.
 fn kept<T>(rounds: &[T], holds: impl Fn(&T) -> bool) -> bool {
     rounds.iter().filter(|round| holds(round)).count() * 2 > rounds.len()
 }
@@ -108,9 +108,14 @@ pub(crate) fn percentile(values: &mut [f64], share: f64) -> f64 {
     values.get(at).copied().unwrap_or(f64::NAN)
 }
 
-/// The middle of `values`.
+/// The middle of the `values`; sorts them.
 pub(crate) fn median(values: &mut [f64]) -> f64 {
     percentile(values, 0.5)
+}
+
+/// Runs a measurement on its own runtime.
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
 /// Measures both sides in turn, round by round.
@@ -130,7 +135,7 @@ pub(crate) async fn alternate<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::{at_most, within};
+    use crate::results::target::{at_most, within};
 
     fn check(rounds: &[(f64, f64)], target: &[Bound], expect: Option<bool>) {
         assert_eq!(Figure::beside("figure", "ms", target, rounds).met, expect, "{rounds:?}");

@@ -1,7 +1,9 @@
-//! Servers in processes of their own: the host as in production, and its control.
+//! Servers that each run in their own process: the host as in production, and the
+//! controls.
 
 use crate::controls::echo::Inside;
-use crate::{guests, report};
+use crate::guests;
+use crate::results::report;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum as _;
 use std::io::{BufRead, BufReader};
@@ -10,33 +12,35 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How often, and how long, a control that says nothing is looked for.
+/// How often and how many times a control is tried that does not report that it is
+/// ready.
 const START_LOOK_EVERY: Duration = Duration::from_millis(20);
 const START_LOOKS: u32 = 500;
 
-/// What a host is started with, beside its defaults.
+/// The settings of a host beside its defaults.
 #[derive(Default)]
 pub(crate) struct Setup<'a> {
-    /// Variables of the configuration.
+    /// Environment variables of the configuration.
     pub(crate) settings: &'a [(&'a str, &'a str)],
-    /// An artifact root besides the built guests.
+    /// An artifact root beside the folder of the built guests.
     pub(crate) root: Option<&'a Path>,
-    /// A data directory that outlives the host; otherwise it has one of its own.
+    /// A data directory that stays when the host ends. Without it the host gets a
+    /// temporary one.
     pub(crate) data: Option<&'a Path>,
 }
 
-/// A server in a process of its own, which says where it listens.
+/// A server process. It is killed when this is dropped.
 pub(crate) struct Server {
     child: Child,
-    /// Where gRPC is; empty where there is none.
+    /// The address of gRPC; empty if the server has none.
     pub(crate) grpc: String,
-    /// Where HTTP is; empty where there is none.
+    /// The address of HTTP; empty if the server has none.
     pub(crate) http: String,
     _data: TempDir,
 }
 
 impl Server {
-    /// A production host: everything on.
+    /// A host with its default configuration.
     pub(crate) fn host() -> Result<Self> {
         Self::host_with(&Setup::default())
     }
@@ -59,19 +63,19 @@ impl Server {
         Self::start(command, own).context("the host")
     }
 
-    /// This binary as the control of what goes over gRPC.
+    /// This binary as the control of the gRPC rows.
     pub(crate) fn control_echo(inside: Inside) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        let inside = inside.to_possible_value().context("not to be said on a command line")?;
+        let inside = inside.to_possible_value().context("this variant has no name on the command line")?;
         command.args(["control-echo", "--inside", inside.get_name()]);
         Self::start(command, tempfile::tempdir()?).context("the control")
     }
 
-    /// `wasmtime serve` with a built guest: the control of what goes over HTTP. It
-    /// answers on the port it is given, and says so on standard error.
+    /// `wasmtime serve` with a built guest: the control of the HTTP rows. It reports
+    /// only on standard error that it is ready, so this connects until it succeeds.
     pub(crate) async fn wasmtime_serve(guest: &str) -> Result<Self> {
         let program = std::env::var_os("WASMTIME").unwrap_or_else(|| "wasmtime".into());
-        // It takes no port 0, so one that was free a moment ago has to do.
+        // It does not support port 0, so it gets a port that was free a moment ago.
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let address = format!("127.0.0.1:{port}");
         let mut command = Command::new(&program);
@@ -88,7 +92,7 @@ impl Server {
         bail!("`wasmtime serve` does not answer");
     }
 
-    /// Memory it has resident, in KiB.
+    /// The resident memory of the server, in KiB.
     pub(crate) fn resident_kib(&self) -> Result<f64> {
         let status = PathBuf::from(format!("/proc/{}/status", self.child.id()));
         let resident = report::field(&status, "VmRSS").context("no VmRSS below /proc")?;
@@ -100,9 +104,8 @@ impl Server {
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("no standard output")?).read_line(&mut line)?;
         let grpc = line.split_whitespace().find_map(|word| word.strip_prefix("grpc="));
-        let grpc = grpc
-            .with_context(|| format!("it said {line:?} where it should say where it listens"))?
-            .to_owned();
+        let grpc =
+            grpc.with_context(|| format!("the server printed {line:?} instead of its addresses"))?.to_owned();
         let http = line.split_whitespace().find_map(|word| word.strip_prefix("http=")).unwrap_or_default();
         Ok(Self { child, grpc, http: http.to_owned(), _data: data })
     }
@@ -110,7 +113,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself; there is nobody left to tell.
+        // Both calls fail if the server has ended by itself, which is no error here.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

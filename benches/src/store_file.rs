@@ -1,16 +1,16 @@
-//! The host's store as a file: looked into, and filled by SQL alone, so that a
-//! million records need not be made one by one.
+//! The file of the host's store. SQL alone fills it, so that a million records need
+//! not be made one by one.
 
 use anyhow::{Context, Result, ensure};
 use rusqlite::Connection;
 use std::path::Path;
 
-/// Everything of a row but what tells it from others.
+/// The columns that all copies of a row share.
 const SHARED: &str = "tenant, task_id, function, priority, accepted_at, started_at, completed_at, latest_start, \
     attempts_begun, claims, lost_workers, brought, expired, dead_letter, redriven_as, error_code, error_message, \
     peak_memory_bytes, submission, attempts, outcome";
 
-/// The settings a store has on its file.
+/// Opens the file with the settings of the host's store.
 pub(crate) fn open(data: &Path) -> Result<Connection> {
     let connection = Connection::open(data.join("executions.db"))?;
     for (name, value) in [("journal_mode", "WAL"), ("synchronous", "FULL")] {
@@ -20,8 +20,8 @@ pub(crate) fn open(data: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Adds `count` copies of one record, in the state it is in, under ids of their
-/// own; returns these. A copy that is pending stays so for a day.
+/// Adds `count` copies of one record, in the same state, each with its own id;
+/// returns the ids. A copy that is pending stays pending for a day.
 pub(crate) fn multiply(data: &Path, id: &str, count: usize) -> Result<Vec<String>> {
     let mut connection = open(data)?;
     let transaction = connection.transaction()?;
@@ -34,13 +34,13 @@ pub(crate) fn multiply(data: &Path, id: &str, count: usize) -> Result<Vec<String
          FROM numbers, last, executions WHERE executions.id = ?1"
     );
     let added = transaction.execute(&sql, rusqlite::params![id, i64::try_from(count)?])?;
-    ensure!(added == count, "{added} copies of {id} where {count} should be");
+    ensure!(added == count, "{added} copies of {id} were made instead of {count}");
     transaction.commit()?;
     Ok((1..=count).map(|n| format!("copy-{n:07}")).collect())
 }
 
-/// Inserts copies of an accepted record in groups, as a program would that does
-/// nothing else; returns how many a second.
+/// Inserts copies of an accepted record in groups and does nothing else; returns the
+/// number of copies per second.
 pub(crate) fn bare_inserts(data: &Path, group: usize, seconds: f64) -> Result<f64> {
     let mut connection = open(data)?;
     type Row = (String, String, String, i64, i64, Vec<u8>);

@@ -2,14 +2,14 @@
 
 use crate::{Host, digest_of, guest, guest_path};
 use anyhow::{Context, Result, bail};
-use pilum_client::{Call, Client, ClientError, ErrorStatus, InvokeResult, NewTask, Target};
+use pilum_client::{Call, Client, ClientError, InvokeResult, NewTask, ErrorStatus, Target};
 use pilum_types::{ArtifactSource, FunctionName, Output, Parameter, TaskName, Value};
 use serde_json::{Number, Value as Json};
 
-/// Integers up to here are exact in a JSON number.
+/// A JSON number is exact for every integer up to this one.
 const EXACT_INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// The functions of one artifact, registered on a host by the first call.
+/// The functions of one artifact. The first call registers its task on the host.
 #[derive(Debug, Clone)]
 pub struct Functions {
     client: Client,
@@ -17,63 +17,62 @@ pub struct Functions {
 }
 
 impl Functions {
-    /// Those of a built guest, as a task that is named like its file.
+    /// The functions of a built guest, as a task with the name of its file.
     ///
     /// # Errors
-    /// When the guest is not built or the host cannot be reached.
+    /// If the guest is not built or the host cannot be reached.
     pub async fn of_guest(host: &Host, file: &str) -> Result<Self> {
         let location = format!("file://{}", guest_path(file)?.display());
         let name = file.strip_suffix(".wasm").context("guests are .wasm files")?;
         Self::at(host, name, location, &digest_of(&guest(file)?)).await
     }
 
-    /// Those of some bytes, which are written below one of the host's roots.
+    /// The functions of some bytes, which are written below one of the host's roots.
     ///
     /// # Errors
-    /// When they cannot be written or the host cannot be reached.
+    /// If the bytes cannot be written or the host cannot be reached.
     pub async fn of_bytes(host: &Host, name: &str, bytes: &[u8]) -> Result<Self> {
         let (location, digest) = host.put(&format!("{name}.wasm"), bytes)?;
         Self::at(host, name, location, &digest).await
     }
 
-    /// Those of the artifact with that digest, wherever its location leads.
+    /// The functions of the artifact with this location and digest.
     ///
     /// # Errors
-    /// When the name cannot be one, or the host cannot be reached.
+    /// If the name is malformed or the host cannot be reached.
     pub async fn at(host: &Host, name: &str, location: String, digest: &str) -> Result<Self> {
         let source = ArtifactSource { location, checksum: Some(digest.parse()?) };
         let task = NewTask::new(TaskName::parse(name)?, source);
         Ok(Self { client: host.client().await?, task })
     }
 
-    /// The client they are called with.
+    /// The client that makes the calls.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// A synchronous call that is not made yet.
+    /// A synchronous call, which the caller may change before it is made.
     ///
     /// # Errors
-    /// When the name cannot be one, or the parameters are neither a list, an
-    /// object nor null.
+    /// If the name is malformed, or the parameters are not a list, an object or null.
     pub fn call(&self, function: &str, parameters: Json) -> Result<Call> {
         let call = Call::new(Target::New(self.task.clone()), FunctionName::parse(function)?);
         Ok(call.parameters(parameters_of(parameters)?))
     }
 
-    /// Calls and waits for the end, whatever it is.
+    /// Makes a call and waits for its end, which may be a failure.
     ///
     /// # Errors
-    /// When the host refuses.
+    /// If the host refuses the call.
     pub async fn invoke(&self, function: &str, parameters: Json) -> Result<InvokeResult> {
         let call = self.call(function, parameters)?;
         self.client.invoke(call).await.with_context(|| format!("the call of {function}"))
     }
 
-    /// Calls with values as they are; they are taken by position.
+    /// Makes a call with values as positional parameters.
     ///
     /// # Errors
-    /// When the host refuses.
+    /// If the host refuses the call.
     pub async fn invoke_with(&self, function: &str, values: Vec<Value>) -> Result<InvokeResult, ClientError> {
         let unnamed = |value| Parameter { name: String::new(), type_name: String::new(), value };
         let name = FunctionName::parse(function).map_err(|error| ClientError::Answer(error.to_string()))?;
@@ -81,18 +80,18 @@ impl Functions {
         self.client.invoke(call.parameters(values.into_iter().map(unnamed).collect())).await
     }
 
-    /// Calls, and gives the result of a call that must complete.
+    /// Makes a call, which must complete; returns its result.
     ///
     /// # Errors
-    /// When it does not.
+    /// If the call does not complete.
     pub async fn result(&self, function: &str, parameters: Json) -> Result<Json> {
         result_of(&self.invoke(function, parameters).await?)
     }
 
-    /// Calls, and gives the code and the message of an execution that must fail.
+    /// Makes a call, which must fail; returns its error code and message.
     ///
     /// # Errors
-    /// When it completes or is refused.
+    /// If the call completes or is refused.
     pub async fn failure(&self, function: &str, parameters: Json) -> Result<(String, String)> {
         let invoked = self.invoke(function, parameters).await?;
         match invoked.status.error_code {
@@ -101,10 +100,10 @@ impl Functions {
         }
     }
 
-    /// Calls, and gives the refusal of a call that must not become an execution.
+    /// Makes a call, which the host must refuse; returns the refusal.
     ///
     /// # Errors
-    /// When it does.
+    /// If the call becomes an execution.
     pub async fn refused(&self, function: &str, parameters: Json) -> Result<ErrorStatus> {
         match self.client.invoke(self.call(function, parameters)?).await {
             Err(ClientError::Status(refused)) => Ok(*refused),
@@ -114,10 +113,10 @@ impl Functions {
     }
 }
 
-/// The result of a call that must have completed. Bytes must be JSON or text.
+/// The result of a call that must have completed. Bytes are read as JSON or as text.
 ///
 /// # Errors
-/// When it failed, with its code and message.
+/// If the call failed, with its code and message.
 pub fn result_of(invoked: &InvokeResult) -> Result<Json> {
     match (&invoked.status.output, invoked.success) {
         (Some(Output::Typed(value)), true) => Ok(json_of(value)),
@@ -128,21 +127,21 @@ pub fn result_of(invoked: &InvokeResult) -> Result<Json> {
     }
 }
 
-/// Parameters: named from an object, by position from a list, none from null.
+/// Parameters from JSON: by name from an object, by position from a list, none from null.
 ///
 /// # Errors
-/// When it is none of these.
+/// If the JSON is none of these.
 pub fn parameters_of(json: Json) -> Result<Vec<Parameter>> {
     let parameter = |name, json| Parameter { name, type_name: String::new(), value: value_of(json) };
     match json {
         Json::Null => Ok(Vec::new()),
         Json::Array(items) => Ok(items.into_iter().map(|item| parameter(String::new(), item)).collect()),
         Json::Object(fields) => Ok(fields.into_iter().map(|(name, field)| parameter(name, field)).collect()),
-        other => bail!("{other} are no parameters"),
+        other => bail!("{other} is not a list, an object or null"),
     }
 }
 
-/// JSON as the value a caller would send.
+/// JSON as the value that a caller would send.
 pub fn value_of(json: Json) -> Value {
     match json {
         Json::Null => Value::Null,

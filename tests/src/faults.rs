@@ -1,14 +1,14 @@
-//! Faults below the host: of its disk and of its clock.
+//! Faults that tests inject below the host: of its disk and of its clock.
 
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The library that makes them, built on the spot into `folder`. A host that is
-/// started with it in `LD_PRELOAD` has what `faults.c` says.
+/// Compiles the library that injects the faults into `folder`. It works in a host that is
+/// started with it in `LD_PRELOAD`; `faults.c` lists the faults.
 ///
 /// # Errors
-/// When there is no C compiler.
+/// If there is no C compiler.
 pub fn library(folder: &Path) -> Result<PathBuf> {
     let library = folder.join("libfaults.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("faults.c");

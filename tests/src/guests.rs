@@ -1,4 +1,4 @@
-//! The example functions, as `make guests` built them.
+//! The guests that `make guests` has built.
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The path of a built guest, or of a data file beside them.
 ///
 /// # Errors
-/// When it is not there, saying how to make it.
+/// If the file does not exist, with how to make it.
 pub fn guest_path(name: &str) -> Result<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest-examples/out").join(name);
     path.canonicalize().with_context(|| format!("there is no {name}; run `make guests`"))
@@ -16,7 +16,7 @@ pub fn guest_path(name: &str) -> Result<PathBuf> {
 /// A built guest's bytes.
 ///
 /// # Errors
-/// When it is not there, saying how to make it.
+/// If the file does not exist, with how to make it.
 pub fn guest(name: &str) -> Result<Vec<u8>> {
     Ok(std::fs::read(guest_path(name)?)?)
 }

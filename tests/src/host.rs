@@ -1,4 +1,4 @@
-//! A real host in a process of its own.
+//! A host in its own process.
 
 use anyhow::{Context, Result, bail};
 use pilum_client::Client;
@@ -12,10 +12,10 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tonic::transport::Channel;
 
-/// How long a host may take to be ready: a debug build on a busy machine.
+/// How long a debug build of the host may take to be ready, on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What to start a host with.
+/// The settings of a host that is not started yet.
 #[derive(Debug, Default)]
 pub struct HostBuilder {
     config: String,
@@ -24,13 +24,13 @@ pub struct HostBuilder {
     log: Option<PathBuf>,
 }
 
-/// A host that runs. It is killed when this is dropped.
+/// A running host. Its process is killed when this is dropped.
 #[derive(Debug)]
 pub struct Host {
     child: Child,
-    /// Where gRPC is.
+    /// The address of gRPC.
     pub grpc: String,
-    /// Where HTTP is.
+    /// The address of HTTP.
     pub http: String,
     directory: TempDir,
 }
@@ -44,7 +44,7 @@ impl HostBuilder {
         self
     }
 
-    /// Keeps the host's data here, so that another can be started over it.
+    /// Sets the data directory, so that another host can be started over it.
     #[must_use]
     pub fn data_dir(mut self, directory: &Path) -> Self {
         self.data_dir = Some(directory.to_owned());
@@ -58,17 +58,17 @@ impl HostBuilder {
         self
     }
 
-    /// Appends what the host logs to this file, instead of showing it.
+    /// Appends the host's log to this file instead of showing it.
     #[must_use]
     pub fn log(mut self, file: &Path) -> Self {
         self.log = Some(file.to_owned());
         self
     }
 
-    /// Starts the host and waits until it says that it is ready.
+    /// Starts the host and waits until it reports that it is ready.
     ///
     /// # Errors
-    /// When it does not, with what it said.
+    /// If the host does not report this in time, with what it wrote instead.
     pub async fn start(self) -> Result<Host> {
         let directory = tempfile::tempdir()?;
         let artifacts = directory.path().join("artifacts");
@@ -102,14 +102,15 @@ impl HostBuilder {
             .await
             .context("the host is not ready in time")??;
         let Some(line) = line else { bail!("the host ended: {}", child.wait().await?) };
-        let rest = line.strip_prefix("pilum ready grpc=").with_context(|| format!("it said {line:?}"))?;
-        let (grpc, http) = rest.split_once(" http=").with_context(|| format!("it said {line:?}"))?;
+        let rest =
+            line.strip_prefix("pilum ready grpc=").with_context(|| format!("the host wrote {line:?}"))?;
+        let (grpc, http) = rest.split_once(" http=").with_context(|| format!("the host wrote {line:?}"))?;
         Ok(Host { child, grpc: grpc.to_owned(), http: http.to_owned(), directory })
     }
 }
 
 impl Host {
-    /// What to start a host with.
+    /// The settings of a host; [`HostBuilder::start`] starts it.
     pub fn builder() -> HostBuilder {
         HostBuilder::default()
     }
@@ -117,20 +118,20 @@ impl Host {
     /// A host with the default configuration.
     ///
     /// # Errors
-    /// When it does not start.
+    /// If the host does not start.
     pub async fn start() -> Result<Self> {
         Self::builder().start().await
     }
 
-    /// The built binary, beside the tests' own.
+    /// The path of the built `pilum` binary, which is near the test's own.
     ///
     /// # Errors
-    /// When it was not built.
+    /// If it is not built.
     pub fn binary() -> Result<PathBuf> {
         // target/<profile>/deps/<test> → target/<profile>/pilum
         let test = std::env::current_exe()?;
         let beside = test.parent().context("a test without a target directory")?;
-        // A program of ours stands beside it, a test one folder below.
+        // The binary `pilum-kill-test` is in the same folder as `pilum`, a test one folder below.
         let profile = if beside.ends_with("deps") { beside.parent().unwrap_or(beside) } else { beside };
         let binary = profile.join("pilum");
         if !binary.exists() {
@@ -139,18 +140,18 @@ impl Host {
         Ok(binary)
     }
 
-    /// The client its users use.
+    /// A client from `pilum-client`.
     ///
     /// # Errors
-    /// When it cannot connect.
+    /// If it cannot connect.
     pub async fn client(&self) -> Result<Client> {
         Ok(Client::connect(&self.grpc).await?)
     }
 
-    /// A client generated from the contract alone, as other languages have it.
+    /// A client generated from the contract alone, as in other languages.
     ///
     /// # Errors
-    /// When it cannot connect.
+    /// If it cannot connect.
     pub async fn raw_client(&self) -> Result<FunctionServiceClient<Channel>> {
         let channel = Channel::from_shared(format!("http://{}", self.grpc))?.connect().await?;
         Ok(FunctionServiceClient::new(channel)
@@ -158,49 +159,49 @@ impl Host {
             .max_encoding_message_size(64 << 20))
     }
 
-    /// Writes an artifact below one of the host's roots; returns its location
-    /// and its digest.
+    /// Writes an artifact below one of the host's roots; returns its location and digest.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If the file cannot be written.
     pub fn put(&self, name: &str, bytes: &[u8]) -> Result<(String, String)> {
         let path = self.directory.path().join("artifacts").join(name);
         std::fs::write(&path, bytes)?;
         Ok((format!("file://{}", path.display()), crate::digest_of(bytes)))
     }
 
-    /// The host's process.
+    /// The id of the host's process.
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Kills it, as a crash or a power cut would, and waits until it is gone.
+    /// Kills the host, like a crash, and waits until its process is gone.
     ///
     /// # Errors
-    /// When it cannot be waited for.
+    /// If the process cannot be waited for.
     pub async fn kill(mut self) -> Result<()> {
         Ok(self.child.kill().await?)
     }
 
-    /// Waits for its end, which it comes to by itself; returns its exit code.
+    /// Waits until the host ends by itself; returns its exit code.
     ///
     /// # Errors
-    /// When it does not end in time.
+    /// If the host does not end in time.
     pub async fn ended(mut self, within: Duration) -> Result<Option<i32>> {
         let status = tokio::time::timeout(within, self.child.wait()).await;
-        Ok(status.context("it did not end in time")??.code())
+        Ok(status.context("the host did not end in time")??.code())
     }
 
-    /// Sends SIGTERM and waits for its end; returns whether it ended well.
+    /// Sends SIGTERM and waits until the host ends; returns whether its exit code is 0.
     ///
     /// # Errors
-    /// When it does not end in time.
+    /// If the host does not end in time.
     pub async fn terminate(mut self, within: Duration) -> Result<bool> {
         let pid = self.child.id().context("the host has ended already")?;
         let kill = Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
         anyhow::ensure!(kill.success(), "kill failed");
-        let status =
-            tokio::time::timeout(within, self.child.wait()).await.context("it did not end in time")??;
+        let status = tokio::time::timeout(within, self.child.wait())
+            .await
+            .context("the host did not end in time")??;
         Ok(status.success())
     }
 }

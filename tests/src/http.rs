@@ -1,4 +1,4 @@
-//! The least of an HTTP client: one GET, one answer, one connection.
+//! A minimal HTTP client: one GET and its answer over one connection.
 
 use anyhow::{Context, Result};
 use std::time::Duration;
@@ -8,10 +8,11 @@ use tokio::net::TcpStream;
 /// How long an answer may take on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The status and the body of `path` at `address`. The path is sent as it is.
+/// Requests `path` from `address`; returns the status and the body. The path is sent
+/// unchanged.
 ///
 /// # Errors
-/// When there is no answer, or it is no HTTP.
+/// If there is no answer, or the answer is no HTTP.
 pub async fn get(address: &str, path: &str) -> Result<(u16, String)> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;

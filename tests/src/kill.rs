@@ -1,5 +1,6 @@
-//! The kill test: a host is loaded, killed at any moment, and started again over
-//! its data, many times; then what it has is compared with what its client knows.
+//! The kill test: a host under load is killed at a random moment and started again
+//! over its data, many times. Then the host's executions are compared with the answers
+//! that the client got.
 
 use crate::{Functions, Host, Script, idle};
 use anyhow::{Context, Result, ensure};
@@ -12,55 +13,57 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Callers at once: enough that groups of changes hold several of them.
+/// Callers at once: enough that the store commits several changes together.
 const CALLERS: usize = 16;
-/// The longest a host lives before it is killed.
-const LIFE_MAX: Duration = Duration::from_millis(600);
-/// How long one may take that is asked to end: the drain's default and a second.
+/// The longest time before a host is killed.
+const LOAD_TIME_MAX: Duration = Duration::from_millis(600);
+/// How long a host may take to end after SIGTERM: the default of the drain and a second.
 const END_MAX: Duration = Duration::from_secs(26);
-/// Where a host dies by itself, and of how many visits it dies at most.
+/// Fail points, at which the host kills itself, and the highest number of the visit at
+/// which it does so.
 const FAIL_POINTS: [(&str, u64); 4] =
     [("store.commit", 40), ("store.written", 40), ("run.before", 200), ("run.after", 200)];
 
-/// What the client knows.
+/// What the client knows from the host's answers.
 #[derive(Debug, Default)]
-struct Ledger {
-    /// Executions whose acceptance was answered, with what `add` must return.
+struct ClientRecord {
+    /// Submissions that were accepted, with the result that `add` must return.
     accepted: BTreeMap<String, Option<f64>>,
-    /// Those that were refused: nothing of them may exist.
+    /// Submissions that were refused: no execution of them may exist.
     refused: Vec<String>,
-    /// Those of which nothing was heard: they may exist or not.
+    /// Submissions without an answer: an execution of them may or may not exist.
     unanswered: Vec<String>,
-    /// Terminal states that were read: they are final.
+    /// Terminal states that were read. They must not change.
     seen: HashMap<String, State>,
 }
 
-/// What a kill test found.
+/// The result of a kill test.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// Hosts killed.
+pub struct KillReport {
+    /// How many hosts were started and ended.
     pub cycles: u64,
-    /// Executions whose acceptance was answered.
+    /// Submissions that were accepted.
     pub accepted: usize,
-    /// Executions of which nothing was heard, and that exist.
+    /// Submissions without an answer whose execution exists.
     pub unanswered: usize,
-    /// Accepted executions that are gone or have not ended. Must be 0.
+    /// Accepted executions that do not exist or have not ended. Must be empty.
     pub lost: Vec<String>,
-    /// Results that are not what the function returns. Must be 0.
+    /// Executions with a wrong result. Must be empty.
     pub wrong: Vec<String>,
-    /// Ends that changed after they had been read. Must be 0.
+    /// Executions whose terminal state changed after it had been read. Must be empty.
     pub changed: Vec<String>,
-    /// Executions that were run more often than they have attempts. Must be 0.
+    /// Executions that ran more often than they have attempts. Must be empty.
     pub unexplained: Vec<String>,
-    /// Refused executions that exist. Must be 0.
+    /// Refused submissions whose execution exists. Must be empty.
     pub ghosts: Vec<String>,
     /// Executions that ran more than once.
     pub run_again: usize,
-    /// Executions that ended FAILED with WORKER_LOST: three hosts died with them.
+    /// Executions that ended FAILED with WORKER_LOST, because three hosts ended while they
+    /// ran.
     pub given_up: usize,
 }
 
-impl Found {
+impl KillReport {
     /// Whether every promise was kept.
     pub fn is_good(&self) -> bool {
         [&self.lost, &self.wrong, &self.changed, &self.unexplained, &self.ghosts]
@@ -69,56 +72,56 @@ impl Found {
     }
 }
 
-/// How one host lives and dies.
+/// The settings of one host in the test.
 #[derive(Debug, Clone, Default)]
-pub struct Life {
-    /// How long it is loaded.
-    pub lasts: Duration,
-    /// What is set in its environment: where or how it fails.
+pub struct HostRun {
+    /// How long it is under load.
+    pub load_time: Duration,
+    /// Variables in its environment that say where or how it fails.
     pub environment: Vec<(String, String)>,
-    /// Whether it is asked to end, instead of being killed.
-    pub is_asked: bool,
+    /// Whether it is ended with SIGTERM instead of being killed.
+    pub is_terminated: bool,
 }
 
 /// Kills `cycles` hosts, one after the other, over one data directory.
 ///
 /// # Errors
-/// As [`lives`].
-pub async fn run(cycles: u64, seed: u64) -> Result<Found> {
+/// See [`run_hosts`].
+pub async fn run(cycles: u64, seed: u64) -> Result<KillReport> {
     let mut random = Random(seed);
-    let life = |cycle: u64| {
-        // Every other host dies at a named place, if it comes by there in time.
+    let host_run = |cycle: u64| {
+        // Every second host kills itself at a fail point, if it reaches that in time.
         let point = (cycle % 2 == 1).then(|| {
             let (name, visits) = random.one_of(&FAIL_POINTS);
             ("PILUMTEST_FAIL_POINT".to_owned(), format!("{name}:{}", 1 + random.below(visits)))
         });
-        Life {
-            lasts: LIFE_MAX.mul_f64(random.below(1_000) as f64 / 1_000.0),
+        HostRun {
+            load_time: LOAD_TIME_MAX.mul_f64(random.below(1_000) as f64 / 1_000.0),
             environment: point.into_iter().collect(),
-            is_asked: cycle % 8 == 6,
+            is_terminated: cycle % 8 == 6,
         }
     };
-    lives((0..cycles).map(life)).await
+    run_hosts((0..cycles).map(host_run)).await
 }
 
-/// Has hosts live one after the other over one data directory.
+/// Runs hosts one after the other over one data directory.
 ///
 /// # Errors
-/// When a host does not start again, does not end well when it is asked to, or
-/// does not come to rest at the end.
-pub async fn lives(lives: impl Iterator<Item = Life>) -> Result<Found> {
+/// If a host does not start again, does not end with exit code 0 after SIGTERM, or is
+/// not idle in time at the end.
+pub async fn run_hosts(runs: impl Iterator<Item = HostRun>) -> Result<KillReport> {
     let data = tempfile::tempdir()?;
     let log = data.path().join("host.log");
-    let ledger = Mutex::new(Ledger::default());
+    let record = Mutex::new(ClientRecord::default());
     let mut cycles = 0;
-    for life in lives {
-        one_life(data.path(), &log, &life, cycles, &ledger).await.with_context(|| format!("{life:?}"))?;
+    for run in runs {
+        run_host(data.path(), &log, &run, cycles, &record).await.with_context(|| format!("{run:?}"))?;
         cycles += 1;
     }
     let host = builder(data.path(), &log).start().await?;
     let client = host.client().await?;
     idle(&client).await?;
-    compare(&client, &log, cycles, ledger.into_inner().unwrap_or_default()).await
+    compare(&client, &log, cycles, record.into_inner().unwrap_or_default()).await
 }
 
 fn builder(data: &Path, log: &Path) -> crate::HostBuilder {
@@ -128,39 +131,45 @@ fn builder(data: &Path, log: &Path) -> crate::HostBuilder {
         .env("PILUM_LOG__FILTER", "warn,pilum_execution=debug")
 }
 
-async fn one_life(data: &Path, log: &Path, life: &Life, cycle: u64, ledger: &Mutex<Ledger>) -> Result<()> {
+async fn run_host(
+    data: &Path,
+    log: &Path,
+    run: &HostRun,
+    cycle: u64,
+    record: &Mutex<ClientRecord>,
+) -> Result<()> {
     let mut builder = builder(data, log);
-    for (name, value) in &life.environment {
+    for (name, value) in &run.environment {
         builder = builder.env(name, value);
     }
-    let is_well = life.environment.is_empty();
+    let is_well = run.environment.is_empty();
     let host = match builder.start().await {
         Ok(host) => host,
-        // One that dies while it starts has lived too.
+        // A fault may end the host while it starts.
         Err(_) if !is_well => return Ok(()),
         Err(error) => return Err(error),
     };
     let is_over = AtomicBool::new(false);
     let load = async {
-        let load = load(&host, cycle, ledger, &is_over).await;
-        // A host may be gone before its first caller has come.
+        let load = load(&host, cycle, record, &is_over).await;
+        // A fault may end the host before the first call.
         if is_well { load } else { Ok(()) }
     };
     let end = async {
-        tokio::time::sleep(life.lasts).await;
+        tokio::time::sleep(run.load_time).await;
         is_over.store(true, Ordering::Relaxed);
     };
     let (loaded, ()) = tokio::join!(load, end);
-    if life.is_asked {
-        ensure!(host.terminate(END_MAX).await?, "it did not end well");
+    if run.is_terminated {
+        ensure!(host.terminate(END_MAX).await?, "the host's exit code is not 0");
     } else {
         host.kill().await?;
     }
     loaded
 }
 
-/// Submits, reads and cancels until the host is gone or its time is over.
-async fn load(host: &Host, cycle: u64, ledger: &Mutex<Ledger>, is_over: &AtomicBool) -> Result<()> {
+/// Submits, reads and cancels until the host has ended or its time is over.
+async fn load(host: &Host, cycle: u64, record: &Mutex<ClientRecord>, is_over: &AtomicBool) -> Result<()> {
     let add = Functions::of_guest(host, "calculate-fibonacci.core.wasm").await?;
     let exits = Functions::of_bytes(host, "exits", &Script::exits(3).wasm()?).await?;
     let sleeps = Script::sleeps(Duration::from_millis(30)).wasm()?;
@@ -178,19 +187,19 @@ async fn load(host: &Host, cycle: u64, ledger: &Mutex<Ledger>, is_over: &AtomicB
             let call = call.execution_id(ExecutionId::parse(&id)?).mode(Mode::Async);
             let answer = add.client().invoke(call).await;
             let is_gone = {
-                let mut ledger = ledger.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                let mut record = record.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                 match answer {
                     Ok(_) => {
-                        ledger.accepted.insert(id, expected);
+                        record.accepted.insert(id, expected);
                         false
                     }
                     Err(error) if error.code() == Some(Code::ResourceExhausted) => {
-                        ledger.refused.push(id);
+                        record.refused.push(id);
                         false
                     }
-                    // The host failed, and whether before or after it is not told.
+                    // The host failed, perhaps before and perhaps after it accepted the call.
                     Err(error) => {
-                        ledger.unanswered.push(id);
+                        record.unanswered.push(id);
                         error.code() != Some(Code::Internal)
                     }
                 }
@@ -199,7 +208,8 @@ async fn load(host: &Host, cycle: u64, ledger: &Mutex<Ledger>, is_over: &AtomicB
                 return Ok(());
             }
             if n.is_multiple_of(7) {
-                look(add.client(), &format!("k-{cycle}-{}", n / 2), n.is_multiple_of(2), ledger).await?;
+                read_or_cancel(add.client(), &format!("k-{cycle}-{}", n / 2), n.is_multiple_of(2), record)
+                    .await?;
             }
         }
         Ok(())
@@ -207,8 +217,8 @@ async fn load(host: &Host, cycle: u64, ledger: &Mutex<Ledger>, is_over: &AtomicB
     futures::future::try_join_all(callers).await.map(drop)
 }
 
-/// Reads an execution and remembers its end, or cancels it.
-async fn look(client: &Client, id: &str, cancel: bool, ledger: &Mutex<Ledger>) -> Result<()> {
+/// Reads or cancels an execution, and remembers its state if it is terminal.
+async fn read_or_cancel(client: &Client, id: &str, cancel: bool, record: &Mutex<ClientRecord>) -> Result<()> {
     let parsed = ExecutionId::parse(id)?;
     let state = if cancel {
         client.cancel(&parsed, "for the test", true).await.ok().map(|cancelled| cancelled.state)
@@ -216,31 +226,31 @@ async fn look(client: &Client, id: &str, cancel: bool, ledger: &Mutex<Ledger>) -
         client.status(&parsed, false, false).await.ok().flatten().map(|report| report.status.state)
     };
     if let Some(state) = state.filter(|state| state.is_terminal()) {
-        let mut ledger = ledger.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        ledger.seen.insert(id.to_owned(), state);
+        let mut record = record.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        record.seen.insert(id.to_owned(), state);
     }
     Ok(())
 }
 
-async fn compare(client: &Client, log: &Path, cycles: u64, ledger: Ledger) -> Result<Found> {
-    let begun = begun(log)?;
-    let mut found = Found { cycles, accepted: ledger.accepted.len(), ..Found::default() };
-    for (id, expected) in &ledger.accepted {
+async fn compare(client: &Client, log: &Path, cycles: u64, record: ClientRecord) -> Result<KillReport> {
+    let begun = attempts_begun(log)?;
+    let mut found = KillReport { cycles, accepted: record.accepted.len(), ..KillReport::default() };
+    for (id, expected) in &record.accepted {
         let report = client.status(&ExecutionId::parse(id)?, true, false).await?;
         let Some(report) = report.filter(|report| report.status.state.is_terminal()) else {
             found.lost.push(id.clone());
             continue;
         };
-        judge(&mut found, id, *expected, &report, &ledger, &begun);
+        compare_one(&mut found, id, *expected, &report, &record, &begun);
     }
-    for id in &ledger.unanswered {
+    for id in &record.unanswered {
         if let Some(report) = client.status(&ExecutionId::parse(id)?, true, false).await? {
             found.unanswered += 1;
-            ensure!(report.status.state.is_terminal(), "{id} has not ended, though nothing waits or runs");
-            judge(&mut found, id, None, &report, &ledger, &begun);
+            ensure!(report.status.state.is_terminal(), "{id} has not ended, though the host is idle");
+            compare_one(&mut found, id, None, &report, &record, &begun);
         }
     }
-    for id in &ledger.refused {
+    for id in &record.refused {
         if client.status(&ExecutionId::parse(id)?, false, false).await?.is_some() {
             found.ghosts.push(id.clone());
         }
@@ -248,16 +258,16 @@ async fn compare(client: &Client, log: &Path, cycles: u64, ledger: Ledger) -> Re
     Ok(found)
 }
 
-fn judge(
-    found: &mut Found,
+fn compare_one(
+    found: &mut KillReport,
     id: &str,
     expected: Option<f64>,
     report: &Report,
-    ledger: &Ledger,
+    record: &ClientRecord,
     begun: &HashMap<String, usize>,
 ) {
     let status = &report.status;
-    if ledger.seen.get(id).is_some_and(|seen| *seen != status.state) {
+    if record.seen.get(id).is_some_and(|seen| *seen != status.state) {
         found.changed.push(id.to_owned());
     }
     let result = match &status.output {
@@ -275,13 +285,13 @@ fn judge(
     found.given_up += usize::from(status.error_code.as_deref() == Some("WORKER_LOST"));
 }
 
-/// How often an attempt of each execution began, as the hosts said themselves.
-fn begun(log: &Path) -> Result<HashMap<String, usize>> {
+/// How often an attempt of each execution began, from the hosts' logs.
+fn attempts_begun(log: &Path) -> Result<HashMap<String, usize>> {
     let mut begun = HashMap::new();
     let text = std::fs::read(log)?;
     for line in String::from_utf8_lossy(&text).lines().filter(|line| line.contains("an attempt begins")) {
         let id = line.split("id=").nth(1).and_then(|rest| rest.split_whitespace().next());
-        *begun.entry(id.context("an attempt without an id")?.to_owned()).or_default() += 1;
+        *begun.entry(id.context("the log has an attempt without an id")?.to_owned()).or_default() += 1;
     }
     Ok(begun)
 }

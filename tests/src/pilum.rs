@@ -1,4 +1,4 @@
-//! The binary as a person runs it: arguments in, text and an exit code out.
+//! Runs the `pilum` binary with arguments; returns its output and exit code.
 
 use crate::Host;
 use anyhow::{Context, Result};
@@ -7,16 +7,16 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
 
-/// How long one command may take: a debug build on a busy machine.
+/// How long one command of a debug build may take, on a busy machine.
 const RUN_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A command that is not run yet.
 #[derive(Debug)]
 pub struct Pilum(Command);
 
-/// How a command ended.
+/// The exit code and the output of a command.
 #[derive(Debug, Clone)]
-pub struct Ran {
+pub struct CommandOutput {
     /// The exit code; `None` after a signal.
     pub code: Option<i32>,
     /// What it wrote to standard output.
@@ -26,11 +26,11 @@ pub struct Ran {
 }
 
 impl Pilum {
-    /// `pilum ARGUMENTS`. Standard input is empty; no `PILUM_` variable of the
-    /// tests' own environment reaches it.
+    /// `pilum ARGUMENTS`, with empty standard input and without the `PILUM_` variables of
+    /// the tests' own environment.
     ///
     /// # Errors
-    /// When the binary was not built.
+    /// If the binary is not built.
     pub fn new<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Result<Self> {
         let mut command = Command::new(Host::binary()?);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -43,21 +43,21 @@ impl Pilum {
         Ok(Self(command))
     }
 
-    /// With a variable in its environment.
+    /// Sets a variable in the command's environment.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.0.env(name, value);
         self
     }
 
-    /// Runs it to its end.
+    /// Runs the command and waits until it ends.
     ///
     /// # Errors
-    /// When it does not end in time.
-    pub async fn run(mut self) -> Result<Ran> {
+    /// If the command does not end in time.
+    pub async fn run(mut self) -> Result<CommandOutput> {
         let output = tokio::time::timeout(RUN_TIMEOUT, self.0.output()).await;
         let output = output.with_context(|| format!("{:?} does not end", self.0.as_std()))??;
-        Ok(Ran {
+        Ok(CommandOutput {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),

@@ -1,5 +1,5 @@
-//! Small guests made on the spot, so that a test says all that its guest does
-//! and compiling it takes no time.
+//! Small guests that tests make themselves, so that a test shows what its guest does
+//! and compiling the guest takes no time.
 
 use anyhow::Result;
 use std::time::Duration;
@@ -7,26 +7,26 @@ use std::time::Duration;
 /// A command that sleeps, writes and exits, in this order.
 #[derive(Debug, Clone, Default)]
 pub struct Script {
-    /// How long it sleeps first, in a host call.
+    /// How long it sleeps first, in one host call.
     pub sleep: Duration,
-    /// Plain ASCII for standard output.
+    /// What it writes to standard output.
     pub stdout: String,
-    /// Plain ASCII for standard error.
+    /// What it writes to standard error.
     pub stderr: String,
-    /// What it ends with.
+    /// Its exit code.
     pub exit_code: u32,
 }
 
-/// WebAssembly from its text.
+/// Compiles the text form of WebAssembly.
 ///
 /// # Errors
-/// When the text is wrong.
+/// If the text is wrong.
 pub fn wasm(text: &str) -> Result<Vec<u8>> {
     Ok(wat::parse_str(text)?)
 }
 
 impl Script {
-    /// A command that sleeps and ends well.
+    /// A command that sleeps and ends with exit code 0.
     pub fn sleeps(sleep: Duration) -> Self {
         Self { sleep, ..Self::default() }
     }
@@ -41,10 +41,10 @@ impl Script {
         Self { stdout: stdout.to_owned(), ..Self::default() }
     }
 
-    /// Its code. Two scripts that differ have different digests.
+    /// The command's code. Different scripts have different digests.
     ///
     /// # Errors
-    /// When its texts cannot stand in a module.
+    /// If the module cannot be made.
     pub fn wasm(&self) -> Result<Vec<u8>> {
         const TEXT_AT: usize = 1024;
         let Self { sleep, stdout, stderr, exit_code } = self;
@@ -53,8 +53,8 @@ impl Script {
         let (out_len, err_len) = (stdout.len(), stderr.len());
         let pages = (err_at + err_len).div_ceil(64 << 10);
         let texts: String = [stdout, stderr].iter().flat_map(|text| text.bytes()).map(escaped).collect();
-        // At 0 a subscription of preview 1 to the monotonic clock, relative; at
-        // 256 an iovec.
+        // At address 0 is a subscription of WASI preview 1 to the monotonic clock, with a
+        // relative time; at address 256 is an iovec.
         wasm(&format!(
             r#"(module
               (import "wasi_snapshot_preview1" "poll_oneoff"
@@ -86,7 +86,7 @@ impl Script {
     }
 }
 
-/// A byte as it stands in a data segment's text.
+/// A byte as it is written in the text of a data segment.
 fn escaped(byte: u8) -> String {
     format!("\\{byte:02x}")
 }

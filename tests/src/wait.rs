@@ -1,4 +1,4 @@
-//! Waiting for what will be so, always bounded, and looking at a process.
+//! Waiting, always with a bound, and reading the memory of a process.
 
 use anyhow::{Context, Result, bail};
 use pilum_client::{Client, Health, Report};
@@ -6,15 +6,15 @@ use pilum_types::ExecutionId;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long anything may take that a test waits for.
+/// The longest that a test waits for one thing.
 const WAIT_MAX: Duration = Duration::from_secs(120);
-/// Between two looks.
+/// The pause between two attempts.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Looks until there is something to see.
+/// Calls `look` again and again until it returns a value.
 ///
 /// # Errors
-/// When looking fails, or nothing is seen in time: then `what` is named.
+/// If `look` fails, or returns no value in time; then the error names `what`.
 pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
     let end = Instant::now() + WAIT_MAX;
     loop {
@@ -22,16 +22,16 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<Option<T
             return Ok(seen);
         }
         if Instant::now() >= end {
-            bail!("waited {} s in vain for: {what}", WAIT_MAX.as_secs());
+            bail!("after {} s still no: {what}", WAIT_MAX.as_secs());
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
-/// Waits for an execution's end; with its result and its log.
+/// Waits until an execution has ended; returns its report with result and log.
 ///
 /// # Errors
-/// When there is no such execution or it does not end in time.
+/// If there is no such execution or it does not end in time.
 pub async fn ended(client: &Client, id: &ExecutionId) -> Result<Report> {
     until(&format!("the end of {id}"), async || {
         let report = client.status(id, true, true).await?;
@@ -41,10 +41,10 @@ pub async fn ended(client: &Client, id: &ExecutionId) -> Result<Report> {
     .await
 }
 
-/// Waits until nothing runs or waits on the host any more.
+/// Waits until no execution of the host is running or pending.
 ///
 /// # Errors
-/// When something still does after a long time.
+/// If the host is not idle in time.
 pub async fn idle(client: &Client) -> Result<Health> {
     until("a host with nothing to do", async || {
         let health = client.health().await?;
@@ -53,18 +53,18 @@ pub async fn idle(client: &Client) -> Result<Health> {
     .await
 }
 
-/// Memory of a process that is backed by real memory now, in bytes.
+/// The resident memory of a process now, in bytes.
 ///
 /// # Errors
-/// When there is no such process.
+/// If there is no such process.
 pub fn resident_bytes(pid: u32) -> Result<u64> {
     status_kib(pid, "VmRSS:").map(|kib| kib << 10)
 }
 
-/// The most that [`resident_bytes`] ever was, as the kernel kept count.
+/// The highest resident memory of a process so far, in bytes, as the kernel reports it.
 ///
 /// # Errors
-/// When there is no such process.
+/// If there is no such process.
 pub fn resident_peak_bytes(pid: u32) -> Result<u64> {
     status_kib(pid, "VmHWM:").map(|kib| kib << 10)
 }

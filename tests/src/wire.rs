@@ -1,5 +1,5 @@
-//! Requests as a generated client of any language builds them, and ways to see
-//! and to wait for what they cause.
+//! Requests as a generated client in any language makes them, and functions that read
+//! what the host has.
 
 use crate::{digest_of, guest, guest_path, until};
 use anyhow::{Context, Result, bail};
@@ -18,16 +18,16 @@ use tonic::transport::Channel;
 /// A client generated from the contract alone. Clones share its connection.
 pub type RawClient = FunctionServiceClient<Channel>;
 
-/// What a host has: tasks with the count of their executions, and executions.
+/// The tasks and executions of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Census {
-    /// Name, id and count of each task.
+    /// The name, the id and the number of executions of each task.
     pub tasks: Vec<(String, String, i32)>,
-    /// Each execution's id.
+    /// The id of each execution.
     pub executions: Vec<String>,
 }
 
-/// A message of `google.protobuf` as an Any.
+/// A message of `google.protobuf` as an `Any`.
 pub fn any(name: &str, message: &impl Message) -> Any {
     Any { type_url: format!("type.googleapis.com/google.protobuf.{name}"), value: message.encode_to_vec() }
 }
@@ -42,25 +42,25 @@ pub fn text(text: &str) -> Any {
     any("Value", &Value { kind: Some(Kind::StringValue(text.to_owned())) })
 }
 
-/// A parameter with a name; an empty one is a parameter by position.
+/// A parameter with a name; with an empty name it is positional.
 pub fn named(name: &str, value: Any) -> FunctionParameter {
     FunctionParameter { name: name.to_owned(), value: Some(value), ..FunctionParameter::default() }
 }
 
-/// Numbers as parameters by position.
+/// Numbers as positional parameters.
 pub fn numbers(numbers: &[f64]) -> Vec<FunctionParameter> {
     numbers.iter().map(|n| named("", number(*n))).collect()
 }
 
-/// An artifact of this location and digest, as [`crate::Host::put`] gives them.
+/// An artifact with this location and digest, as [`crate::Host::put`] returns them.
 pub fn artifact((location, checksum): (String, String)) -> ArtifactSpec {
     ArtifactSpec { location, checksum, ..ArtifactSpec::default() }
 }
 
-/// A built guest as an artifact; its folder is a root of every host.
+/// A built guest as an artifact. Its folder is a root of every host.
 ///
 /// # Errors
-/// When it is not built.
+/// If it is not built.
 pub fn guest_artifact(name: &str) -> Result<ArtifactSpec> {
     let location = format!("file://{}", guest_path(name)?.display());
     Ok(artifact((location, digest_of(&guest(name)?))))
@@ -101,24 +101,24 @@ pub fn asynchronous(request: InvokeFunctionRequest) -> InvokeFunctionRequest {
     InvokeFunctionRequest { execution_mode: ExecutionMode::Async.into(), ..request }
 }
 
-/// The same call, under an id of the caller's.
+/// The same call with an execution id from the caller.
 pub fn with_id(id: &str, request: InvokeFunctionRequest) -> InvokeFunctionRequest {
     InvokeFunctionRequest { execution_id: Some(id.to_owned()), ..request }
 }
 
-/// What a function returned.
+/// The output of a function.
 ///
 /// # Errors
-/// When there is nothing, or nothing readable.
+/// If there is no output, or it cannot be decoded.
 pub fn returned(result: &ExecutionResult) -> Result<Output> {
     let any = result.result.as_ref().with_context(|| format!("no result: {}", result.error_message))?;
     Ok(pilum_proto::value::output_from_any(any)?)
 }
 
-/// All tasks, page by page, with their details or without.
+/// All tasks, read page by page, with or without their details.
 ///
 /// # Errors
-/// When the host does not answer.
+/// If the host does not answer.
 pub async fn tasks(client: &RawClient, include_details: bool) -> Result<Vec<TaskInfo>> {
     let mut client = client.clone();
     let (mut found, mut start_after) = (Vec::new(), String::new());
@@ -134,10 +134,10 @@ pub async fn tasks(client: &RawClient, include_details: bool) -> Result<Vec<Task
     }
 }
 
-/// All executions that `request` asks for, page by page.
+/// All executions that match `request`, read page by page.
 ///
 /// # Errors
-/// When the host does not answer, or a page is longer than asked for.
+/// If the host does not answer, or a page is longer than requested.
 pub async fn executions(
     client: &RawClient,
     mut request: ListExecutionsRequest,
@@ -147,7 +147,11 @@ pub async fn executions(
     loop {
         let page = client.list_executions(request.clone()).await?.into_inner();
         if request.limit > 0 && page.executions.len() > usize::try_from(request.limit)? {
-            bail!("a page of {} executions, {} were asked for", page.executions.len(), request.limit);
+            bail!(
+                "a page has {} executions, at most {} were requested",
+                page.executions.len(),
+                request.limit
+            );
         }
         found.extend(page.executions);
         if !page.has_more {
@@ -157,10 +161,10 @@ pub async fn executions(
     }
 }
 
-/// What a host has.
+/// Reads all tasks and executions of a host.
 ///
 /// # Errors
-/// When the host does not answer.
+/// If the host does not answer.
 pub async fn census(client: &RawClient) -> Result<Census> {
     let tasks = tasks(client, false).await?;
     let executions = executions(client, ListExecutionsRequest::default()).await?;
@@ -170,10 +174,10 @@ pub async fn census(client: &RawClient) -> Result<Census> {
     })
 }
 
-/// How an execution stands, its output included; `None` if there is no such.
+/// The status of an execution, with its output; `None` if there is no such execution.
 ///
 /// # Errors
-/// When the host does not answer.
+/// If the host does not answer.
 pub async fn status(client: &RawClient, id: &str) -> Result<Option<ExecutionResult>> {
     let request =
         GetExecutionStatusRequest { execution_id: id.to_owned(), include_result: true, include_logs: false };
@@ -181,10 +185,10 @@ pub async fn status(client: &RawClient, id: &str) -> Result<Option<ExecutionResu
     Ok(answer.result.filter(|_| answer.found))
 }
 
-/// Waits until an execution stands so.
+/// Waits until an execution is in the `wanted` state.
 ///
 /// # Errors
-/// When it does not come to that.
+/// If it is not in this state in time.
 pub async fn until_status(client: &RawClient, id: &str, wanted: ExecutionStatus) -> Result<ExecutionResult> {
     until(&format!("{id} to be {}", wanted.as_str_name()), async || {
         Ok(status(client, id).await?.filter(|result| result.status() == wanted))
@@ -195,7 +199,7 @@ pub async fn until_status(client: &RawClient, id: &str, wanted: ExecutionStatus)
 /// Waits until an execution has ended.
 ///
 /// # Errors
-/// When it does not.
+/// If it does not end in time.
 pub async fn ended(client: &RawClient, id: &str) -> Result<ExecutionResult> {
     until(&format!("the end of {id}"), async || {
         let open = [ExecutionStatus::Pending, ExecutionStatus::Running];

@@ -1,8 +1,8 @@
-//! The host over a disk that fails and under a clock that jumps.
+//! The host on a disk that fails and with a clock that jumps.
 
 use anyhow::Result;
 use pilum_client::{Code, Mode};
-use pilum_tests::kill::{Life, lives};
+use pilum_tests::kill::{HostRun, run_hosts};
 use pilum_tests::{Functions, Host, ended, faults};
 use pilum_types::State;
 use serde_json::json;
@@ -12,29 +12,29 @@ const EIO: u32 = 5;
 const ENOSPC: u32 = 28;
 const DAY: i64 = 86_400;
 
-/// Each write to the store fails once, in a host of its own, under load.
+/// One write to the store fails in each host, which is under load.
 #[tokio::test]
-async fn nothing_is_lost_over_a_disk_that_fails_a_write() {
+async fn no_accepted_execution_is_lost_when_a_write_fails() {
     let folder = tempfile::tempdir().unwrap();
     let library = faults::library(folder.path()).unwrap().display().to_string();
-    let life = |(write, errno): (u32, u32)| Life {
-        lasts: Duration::from_millis(150),
+    let host_run = |(write, errno): (u32, u32)| HostRun {
+        load_time: Duration::from_millis(150),
         environment: vec![
             ("LD_PRELOAD".to_owned(), library.clone()),
             ("PILUMTEST_FAULT".to_owned(), format!("write:{write}:{errno}")),
         ],
-        is_asked: false,
+        is_terminated: false,
     };
     let writes = (1..=24).chain((30..200).step_by(17));
     let all = writes.flat_map(|write| [(write, EIO), (write, ENOSPC)]);
-    // The first makes the store whole, which takes many writes.
-    let first = Life { lasts: Duration::from_millis(150), ..Life::default() };
-    let found = lives(std::iter::once(first).chain(all.map(life))).await.unwrap();
+    // The first host creates the store, which takes many writes.
+    let first = HostRun { load_time: Duration::from_millis(150), ..HostRun::default() };
+    let found = run_hosts(std::iter::once(first).chain(all.map(host_run))).await.unwrap();
     assert!(found.is_good(), "{found:#?}");
     assert!(found.accepted > 100, "there was hardly any load: {found:#?}");
 }
 
-/// The host of which the n-th write or sync fails.
+/// A host in which the n-th write or sync fails.
 async fn failing(data: &std::path::Path, library: &std::path::Path, fault: &str) -> Result<Host> {
     let builder = Host::builder().data_dir(data).log(&data.join("log"));
     let builder = builder.env("LD_PRELOAD", &library.display().to_string());
@@ -42,15 +42,15 @@ async fn failing(data: &std::path::Path, library: &std::path::Path, fault: &str)
 }
 
 #[tokio::test]
-async fn a_full_disk_refuses_and_the_next_call_is_taken() {
+async fn a_full_disk_refuses_a_submission_and_later_ones_are_accepted() {
     let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let library = faults::library(folder.path()).unwrap();
-    // A new store is made whole before, which takes many writes.
+    // The store is created before, because that takes many writes.
     Host::builder().data_dir(data.path()).start().await.unwrap().kill().await.unwrap();
     let mut refused = 0;
-    // Where the first acceptance writes depends on the start, so all are tried.
+    // The number of the first submission's write depends on the start, so many are tried.
     for write in (1..40).step_by(2) {
-        // One that cannot write at its start does not start.
+        // A host that cannot write while it starts does not start.
         let fault = format!("write:{write}:{ENOSPC}");
         let Ok(host) = failing(data.path(), &library, &fault).await else { continue };
         let add = Functions::of_guest(&host, "calculate-fibonacci.core.wasm").await.unwrap();
@@ -70,14 +70,14 @@ async fn a_full_disk_refuses_and_the_next_call_is_taken() {
         }
         host.kill().await.unwrap();
     }
-    assert!(refused > 0, "no acceptance met the full disk");
+    assert!(refused > 0, "no submission was refused because of the full disk");
 }
 
 #[tokio::test]
 async fn a_failed_sync_ends_the_host() {
     let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let library = faults::library(folder.path()).unwrap();
-    // A new store is made whole before; then each commit syncs once.
+    // The store is created before; then each commit syncs once.
     Host::builder().data_dir(data.path()).start().await.unwrap().kill().await.unwrap();
     let host = failing(data.path(), &library, &format!("sync:6:{EIO}")).await.unwrap();
     let add = Functions::of_guest(&host, "calculate-fibonacci.core.wasm").await.unwrap();
@@ -90,7 +90,11 @@ async fn a_failed_sync_ends_the_host() {
             Err(_) => break,
         }
     }
-    assert_ne!(host.ended(Duration::from_secs(20)).await.unwrap(), Some(0), "it must not go on");
+    assert_ne!(
+        host.ended(Duration::from_secs(20)).await.unwrap(),
+        Some(0),
+        "the host must end with an error"
+    );
     let log = std::fs::read_to_string(data.path().join("log")).unwrap();
     assert!(log.contains("the store of executions failed"), "{log}");
     let host = Host::builder().data_dir(data.path()).start().await.unwrap();
@@ -102,7 +106,7 @@ async fn a_failed_sync_ends_the_host() {
 
 /// A jump of the wall clock while the host runs, and while it is down.
 #[tokio::test]
-async fn a_clock_that_jumps_hurries_and_delays_nothing() {
+async fn a_clock_that_jumps_changes_no_waiting_time() {
     let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let library = faults::library(folder.path()).unwrap().display().to_string();
     let clock = folder.path().join("clock");
@@ -128,10 +132,10 @@ async fn a_clock_that_jumps_hurries_and_delays_nothing() {
             let report = ended(add.client(), id).await.unwrap();
             assert_eq!(report.status.state, State::Completed, "{report:?}");
         }
-        assert!(began.elapsed() > Duration::from_secs(1), "not before its time");
+        assert!(began.elapsed() > Duration::from_secs(1), "the execution ran before its time");
         assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     }
-    // Over a restart the time goes on too: what is due in two seconds is.
+    // After a restart with another time too, the execution runs two seconds later.
     let call = |add: &Functions| add.call("add", json!([1, 1])).unwrap().mode(Mode::Async);
     std::fs::write(&clock, "0").unwrap();
     let due = add.client().invoke(call(&add).not_before(soon(Duration::from_secs(2)))).await.unwrap();

@@ -1,8 +1,8 @@
-//! The kill test, at the length that fits beside the others. `pilum-kill-test` is
-//! the same at any length.
+//! The kill test with twenty hosts. The program `pilum-kill-test` runs it with any
+//! number.
 
 #[tokio::test]
-async fn nothing_accepted_is_lost_in_twenty_lives() {
+async fn no_accepted_execution_is_lost_when_twenty_hosts_are_killed() {
     let found = pilum_tests::kill::run(20, 7).await.expect("every host starts again");
     assert!(found.is_good(), "{found:#?}");
     assert!(found.accepted > 100, "there was hardly any load: {found:#?}");

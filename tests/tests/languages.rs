@@ -1,25 +1,26 @@
-//! Every language's template, as its users meet it: made, built, deployed, called.
+//! Each language's template is copied, built, deployed and called, as users do it.
 //!
-//! A language whose tools are not on this machine is reported as ignored, which no
-//! attribute can say before the tests run; so this is a harness of its own.
+//! A language whose tools are not on this machine is reported as ignored. No attribute
+//! can do that, because it is known only when the tests run; so this file has its own
+//! harness.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
-use pilum_tests::{Host, Pilum, Ran, get, guest_path};
+use pilum_tests::{CommandOutput, Host, Pilum, get, guest_path};
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What a template's functions are called with.
+/// How a template's functions are called.
 #[derive(Clone, Copy, PartialEq)]
 enum Form {
-    /// Exports of a component, or a command: all three functions.
+    /// A component or a command with all three functions.
     Functions,
-    /// One numeric export.
+    /// A core module with one numeric function.
     Numeric,
-    /// Routes.
+    /// An HTTP handler with routes.
     Http,
 }
 
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
-/// What `make guests` could not have, a line each.
+/// The languages that `make guests` could not build, a line each.
 fn skipped() -> Result<String> {
     Ok(std::fs::read_to_string(guest_path("languages/skipped.txt")?)?)
 }
@@ -56,7 +57,7 @@ fn run(template: &str, form: Form) -> Result<()> {
         let directory = tempfile::tempdir()?;
         let project = directory.path().join("my-function");
         let host = Host::start().await?;
-        let project_text = project.to_str().context("a path that is text")?;
+        let project_text = project.to_str().context("the path is not UTF-8")?;
         expect(&pilum(["new", "--template", template, project_text]).await?, "is a")?;
         expect(&pilum(["build", project_text]).await?, "bytes")?;
         let deployed = pilum(["deploy", project_text, "--server", &host.grpc]).await?;
@@ -84,8 +85,8 @@ async fn functions(host: &Host) -> Result<()> {
     }
     for arguments in [["calculate-fibonacci", "n=94"], ["summarize", "values=[]"]] {
         let (code, answer) = invoked(host, &arguments).await?;
-        let guest_s = answer["error_code"] == "GUEST_ERROR" || answer["error_code"] == "GUEST_EXIT";
-        ensure!(code == 1 && guest_s, "{arguments:?}: {answer}");
+        let is_guest_error = answer["error_code"] == "GUEST_ERROR" || answer["error_code"] == "GUEST_EXIT";
+        ensure!(code == 1 && is_guest_error, "{arguments:?}: {answer}");
     }
     Ok(())
 }
@@ -119,11 +120,11 @@ async fn invoked(host: &Host, arguments: &[&str]) -> Result<(i32, Json)> {
     let (first, last) = (["invoke", "my-function"], ["--server", &host.grpc, "--json"]);
     let ran = pilum(first.iter().chain(arguments).chain(&last)).await?;
     let answer = serde_json::from_str(&ran.stdout).with_context(|| format!("{ran:?}"))?;
-    Ok((ran.code.context("it was killed")?, answer))
+    Ok((ran.code.context("`pilum invoke` was killed")?, answer))
 }
 
-/// Runs the command line with the tools that `make guests` has installed.
-async fn pilum<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Result<Ran> {
+/// Runs `pilum` with the tools that `make guests` has installed.
+async fn pilum<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Result<CommandOutput> {
     let tools = tools();
     let path = std::env::var("PATH").unwrap_or_default();
     let mut command = Pilum::new(arguments)?
@@ -131,7 +132,7 @@ async fn pilum<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>
         .env("GOCACHE", tools.join("go-cache").to_str().unwrap())
         .env("GOTOOLCHAIN", "local")
         .env("npm_config_prefer_offline", "true");
-    // Where Rust's own toolchain lacks the target, that of the guests builds it.
+    // If Rust's own toolchain lacks the target, the guests' toolchain builds it.
     if std::fs::read_to_string(tools.join("../.guest-toolchain")).is_ok_and(|name| name.trim() == "debian") {
         for (name, value) in debian() {
             command = command.env(name, &value);
@@ -144,7 +145,7 @@ fn tools() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest-examples/target/tools")
 }
 
-/// What `languages.sh` sets for Debian's Rust.
+/// The variables that `languages.sh` sets for Debian's Rust.
 fn debian() -> Vec<(&'static str, String)> {
     let linkers = std::fs::read_dir("/usr/bin").unwrap().flatten().map(|entry| entry.path());
     let linker = linkers.filter(|path| path.to_string_lossy().contains("/wasm-ld")).max();
@@ -159,12 +160,12 @@ fn debian() -> Vec<(&'static str, String)> {
     ]
 }
 
-fn expect(ran: &Ran, text: &str) -> Result<()> {
+fn expect(ran: &CommandOutput, text: &str) -> Result<()> {
     ensure!(ran.code == Some(0) && ran.stdout.contains(text), "expected {text:?}: {ran:?}");
     Ok(())
 }
 
-/// Equal as numbers too: a command may write 1 for 1.0, and a large integer as text.
+/// Whether two values are equal; 1 equals 1.0, and a large integer may be text.
 fn same(found: &Json, expected: &Json) -> bool {
     match (found, expected) {
         (Json::Number(found), Json::Number(expected)) => {

@@ -1,17 +1,17 @@
-//! The least a first call can cost whose native code is on disk: map the file,
-//! link, instantiate, call.
+//! The lowest cost of a first call whose native code is on disk: map the file, link,
+//! instantiate, call.
 
 use super::engine::like_the_host;
-use super::wasmtime::World;
+use super::wasmtime::GuestEnv;
 use std::path::Path;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Result, Store};
 
-/// An engine that has loaded nothing yet. Like the host's it was started, and its
-/// WASI was defined, before the call.
+/// An engine that has loaded no code yet. It is started and WASI is defined before the
+/// call, as in the host.
 pub(crate) struct Cold {
     engine: Engine,
-    linker: Linker<World>,
+    linker: Linker<GuestEnv>,
 }
 
 impl Cold {
@@ -22,16 +22,16 @@ impl Cold {
         Ok(Self { engine, linker })
     }
 
-    /// Native code as [`Cold::first_call`] maps it.
+    /// Compiles a component to the native code that [`Cold::first_call`] maps.
     pub(crate) fn precompile(wasm: &[u8]) -> Result<Vec<u8>> {
         like_the_host()?.precompile_component(wasm)
     }
 
-    /// `calculate-fibonacci(10)` of the component in `native`.
+    /// Calls `calculate-fibonacci(10)` of the component in the file `native`.
     pub(crate) async fn first_call(&self, native: &Path) -> Result<u64> {
         let component = deserialize(&self.engine, native)?;
         let pre = self.linker.instantiate_pre(&component)?;
-        let mut store = Store::new(&self.engine, World::new());
+        let mut store = Store::new(&self.engine, GuestEnv::new());
         store.set_epoch_deadline(u64::MAX / 2);
         let instance = pre.instantiate_async(&mut store).await?;
         let func = instance.get_typed_func::<(u32,), (u64,)>(&mut store, "calculate-fibonacci")?;
@@ -41,7 +41,7 @@ impl Cold {
 
 #[expect(unsafe_code, reason = "mapping our own native code is what the host is measured against")]
 fn deserialize(engine: &Engine, native: &Path) -> Result<Component> {
-    // SAFETY: the file is in this process's own temporary directory, holds what
-    // `Cold::precompile` just made, and nobody writes to it again.
+    // SAFETY: the file is in this process's own temporary directory. It holds what
+    // `Cold::precompile` made, and no code writes to it again.
     unsafe { Component::deserialize_file(engine, native) }
 }

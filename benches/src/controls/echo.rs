@@ -1,7 +1,7 @@
-//! A bare tonic server that answers InvokeFunction and GetExecutionStatus with
-//! canned responses of the same size and shape as the host's. Everything else it
-//! leaves out; on demand it runs the call that the host would run, on bare
-//! wasmtime, before it answers: then it is what no host can be faster than.
+//! A bare tonic server that answers InvokeFunction and GetExecutionStatus with fixed
+//! responses of the same size and shape as the host's. It does nothing else. With
+//! [`Inside::Core`] or [`Inside::Component`] it makes the same call as the host, on
+//! bare wasmtime, before it answers; no host can be faster than that.
 
 use super::checked;
 use super::wasmtime::{ComponentFibonacci, CoreAdd};
@@ -15,14 +15,14 @@ use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
-/// What a stream carries, in bytes, and in how large messages.
+/// The bytes of a whole stream, and of each of its messages.
 pub(crate) const STREAM_BYTES: usize = 1 << 30;
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// What the control runs before it answers.
+/// The call that the control makes before it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Inside {
-    /// Nothing.
+    /// No call.
     Nothing,
     /// `add` of the core module.
     Core,
@@ -30,7 +30,7 @@ pub(crate) enum Inside {
     Component,
 }
 
-/// The same, ready.
+/// The same, ready to be called.
 enum Runs {
     Nothing,
     Core(CoreAdd),
@@ -77,7 +77,7 @@ impl Runs {
     }
 }
 
-/// What the host answers to `add`, field by field.
+/// The host's answer to a call of `add`, field by field.
 fn answer() -> InvokeFunctionResponse {
     InvokeFunctionResponse {
         success: true,
@@ -90,7 +90,7 @@ fn answer() -> InvokeFunctionResponse {
     }
 }
 
-/// What the host streams of a command that writes [`STREAM_BYTES`].
+/// The host's stream of a command that writes [`STREAM_BYTES`].
 fn chunks() -> impl Iterator<Item = Result<wire::StreamExecutionResult, Status>> {
     let message = wire::StreamExecutionResult {
         execution_id: "exec-01k9zzzzzzzzzzzzzzzzzzzzzz".to_owned(),
@@ -98,17 +98,17 @@ fn chunks() -> impl Iterator<Item = Result<wire::StreamExecutionResult, Status>>
         ..wire::StreamExecutionResult::default()
     };
     let last = wire::StreamExecutionResult { is_final: true, ..message.clone() };
-    let piece = vec![0; CHUNK_BYTES];
+    let chunk = vec![0; CHUNK_BYTES];
     (0..STREAM_BYTES / CHUNK_BYTES)
         .map(move |_| wire::StreamExecutionResult {
-            chunk_data: Some(pilum_proto::value::raw_to_any(&piece)),
+            chunk_data: Some(pilum_proto::value::raw_to_any(&chunk)),
             ..message.clone()
         })
         .chain([last])
         .map(Ok)
 }
 
-/// What the host answers to the question for an execution of `add` that ended.
+/// The host's answer about a finished execution of `add`.
 fn status() -> wire::GetExecutionStatusResponse {
     wire::GetExecutionStatusResponse {
         found: true,
@@ -122,12 +122,11 @@ fn result() -> wire::ExecutionResult {
     let value = prost_types::Value { kind: Some(prost_types::value::Kind::NumberValue(42.0)) };
     let value = prost::Message::encode_to_vec(&value);
     let any = prost_types::Any { type_url: "type.googleapis.com/google.protobuf.Value".to_owned(), value };
-    let receipt =
-        ["queue_wait_us", "acquire_us", "guest_us", "peak_memory_bytes", "attempt", "instance_calls"];
+    let usage = ["queue_wait_us", "acquire_us", "guest_us", "peak_memory_bytes", "attempt", "instance_calls"];
     wire::ExecutionResult {
         status: wire::ExecutionStatus::Completed.into(),
         result: Some(any),
-        metrics: receipt.iter().map(|key| ((*key).to_owned(), "12".to_owned())).collect(),
+        metrics: usage.iter().map(|key| ((*key).to_owned(), "12".to_owned())).collect(),
         started_at: Some(prost_types::Timestamp { seconds: 1_790_000_000, nanos: 123_456_789 }),
         completed_at: Some(prost_types::Timestamp { seconds: 1_790_000_000, nanos: 123_556_789 }),
         ..wire::ExecutionResult::default()
@@ -142,7 +141,7 @@ macro_rules! unimplemented_rpcs {
                 &self,
                 request: Request<InvokeFunctionRequest>,
             ) -> Result<Response<InvokeFunctionResponse>, Status> {
-                // The request is decoded by now; its parameter must be there.
+                // The request is decoded at this point; it must have its parameters.
                 if request.get_ref().parameters.is_empty() {
                     return Err(Status::invalid_argument("parameters"));
                 }
@@ -174,7 +173,7 @@ macro_rules! unimplemented_rpcs {
                 &self,
                 _: Request<wire::$request>,
             ) -> Result<Response<wire::$response>, Status> {
-                Err(Status::unimplemented("the control only echoes"))
+                Err(Status::unimplemented("the control does not implement this method"))
             })*
         }
     };

@@ -1,15 +1,15 @@
-//! How the controls set wasmtime up.
+//! The wasmtime settings of the controls.
 
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result};
 
-/// Slots of the host's default configuration.
+/// The instance slots of the host's default configuration.
 const SLOTS: u32 = 108;
 
-/// An engine that generates the same code as the host's and cleans a slot up in
-/// the same way. Both are most of what a call costs: with other settings a ratio
-/// would say more about those than about the host. The figures are the ones in
-/// `crates/engine/src/config.rs`, copied, so that they are not measured against
-/// themselves.
+/// An engine that generates the same code as the host's and resets a slot in the same
+/// way. These two are most of the cost of a call, so with other settings a ratio would
+/// compare the settings instead of the host. The values are copies of those in
+/// `crates/engine`: if they were shared, a change of the host's settings would change
+/// the control too, and no ratio would show it.
 pub(crate) fn like_the_host() -> Result<Engine> {
     let mut config = codegen();
     config.async_stack_size(1 << 20).async_stack_zeroing(true);
@@ -17,7 +17,7 @@ pub(crate) fn like_the_host() -> Result<Engine> {
     Engine::new(&config)
 }
 
-/// What shapes generated code.
+/// The settings that affect the generated code.
 pub(crate) fn codegen() -> Config {
     let mut config = Config::new();
     config

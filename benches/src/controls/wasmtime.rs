@@ -1,5 +1,5 @@
-//! Bare wasmtime: pooling allocator, `InstancePre`, epoch on, typed call, a
-//! fresh instance each. No host can be faster than this by much.
+//! Bare wasmtime: pooling allocator, `InstancePre`, epoch interruption, a typed call,
+//! a new instance for each call. No host can be much faster.
 
 use super::engine::like_the_host;
 use wasmtime::component::{Component, InstancePre as ComponentPre, Linker as ComponentLinker, ResourceTable};
@@ -32,23 +32,23 @@ impl CoreAdd {
 /// `calculate-fibonacci` of a component, with all of WASI linked.
 pub(crate) struct ComponentFibonacci {
     engine: Engine,
-    pre: ComponentPre<World>,
+    pre: ComponentPre<GuestEnv>,
     export: wasmtime::component::ComponentExportIndex,
 }
 
-/// What a component with WASI needs of its store.
-pub(crate) struct World {
+/// The data that a component with WASI needs in its store.
+pub(crate) struct GuestEnv {
     ctx: WasiCtx,
     table: ResourceTable,
 }
 
-impl World {
+impl GuestEnv {
     pub(crate) fn new() -> Self {
         Self { ctx: WasiCtx::builder().build(), table: ResourceTable::new() }
     }
 }
 
-impl WasiView for World {
+impl WasiView for GuestEnv {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.ctx, table: &mut self.table }
     }
@@ -67,7 +67,7 @@ impl ComponentFibonacci {
     }
 
     pub(crate) async fn call(&self) -> Result<u64> {
-        let mut store = Store::new(&self.engine, World::new());
+        let mut store = Store::new(&self.engine, GuestEnv::new());
         store.set_epoch_deadline(u64::MAX / 2);
         let instance = self.pre.instantiate_async(&mut store).await?;
         let func = instance.get_typed_func::<(u32,), (u64,)>(&mut store, self.export)?;

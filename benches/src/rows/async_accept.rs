@@ -1,17 +1,19 @@
-//! async_accept: durable ASYNC accepts, 64 in flight, over gRPC and in process,
-//! against the same rows into a bare SQLite file in groups of 64; and
-//! async_complete: 10,000 of them from the first submission to the last end,
-//! against the accepts.
+//! async_accept: durable ASYNC submissions, 64 in flight, over gRPC and in process.
+//! The control inserts the same rows into a bare SQLite file, in groups of 64.
 //!
-//! What is only accepted is put off for a day, so that it stays where it is.
+//! async_complete: 10,000 submissions, from the first submission until the last
+//! execution has ended. The control is async_accept.
+//!
+//! The executions of async_accept may not start before a day has passed, so they stay
+//! in the queue.
 
+use crate::client::load::Loop;
+use crate::client::wire::{Function, connect, invoke, later};
 use crate::in_process::InProcess;
-use crate::load::Loop;
-use crate::measure::{Figure, Plan, alternate};
+use crate::measure::{Figure, Plan, alternate, block_on};
+use crate::results::target::at_least;
 use crate::server::{Server, Setup};
 use crate::store_file::bare_inserts;
-use crate::target::at_least;
-use crate::wire::{Function, invoke, later};
 use anyhow::{Result, ensure};
 use pilum_proto::spearlet::{ExecutionMode, GetHealthRequest, InvokeFunctionRequest};
 use std::time::{Duration, Instant};
@@ -19,15 +21,15 @@ use std::time::{Duration, Instant};
 const IN_FLIGHT: usize = 64;
 const GROUP: usize = 64;
 const COMPLETED: usize = 10_000;
-/// More than any measurement accepts.
+/// More than any measurement submits.
 const QUEUE: (&str, &str) = ("PILUM_ASYNC_EXECUTION__MAX_QUEUE_SIZE", "10000000");
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
-    super::block_on(async {
+    block_on(async {
         let duration = Duration::from_secs_f64(plan.seconds);
         let target = [at_least(0.7)];
-        // Each side's file grows as the other's does.
+        // Both sides write to a file of their own, and both files grow.
         let (wire, here, bare) = (Accepting::start().await?, tempfile::tempdir()?, Accepting::start().await?);
         let data = bare.stop();
         let over_grpc = alternate(
@@ -61,7 +63,7 @@ pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
     })
 }
 
-/// A host that accepts, and a client of it.
+/// A host that accepts submissions, and clients of it.
 struct Accepting {
     load: Loop,
     request: InvokeFunctionRequest,
@@ -75,14 +77,19 @@ impl Accepting {
         let setup = Setup { settings: &[QUEUE], data: Some(data.path()), ..Setup::default() };
         let host = Server::host_with(&setup)?;
         let load = Loop::connect(&host.grpc, IN_FLIGHT).await?;
-        let request = Function::add()?.new_task("accepted", ExecutionMode::Async);
-        let accepting =
-            Self { load, request: existing(&load_one(&host, &request).await?, &request), data, _host: host };
+        let add = Function::add()?;
+        let first = add.new_task("accepted", ExecutionMode::Async);
+        let task_id = invoke(&mut connect(&host.grpc).await?, &first).await?.task_id;
+        let request = InvokeFunctionRequest {
+            execution_mode: ExecutionMode::Async.into(),
+            ..add.existing_task(task_id)
+        };
+        let accepting = Self { load, request, data, _host: host };
         accepting.load.each(0..1, async |client, _| invoke(client, &later(&accepting.request)).await).await?;
         Ok(accepting)
     }
 
-    /// Ends the host; what is left is its file.
+    /// Ends the host; returns its data directory.
     fn stop(self) -> tempfile::TempDir {
         self.data
     }
@@ -93,7 +100,7 @@ impl Accepting {
         Ok(measured.await?.calls_per_s)
     }
 
-    /// From the first submission until all have ended.
+    /// Executions per second, from the first submission until all have ended.
     async fn complete(&self, count: usize) -> Result<f64> {
         let ended = async || -> Result<i64> {
             let health = self.load.each(0..1, async |client, _| {
@@ -110,27 +117,11 @@ impl Accepting {
         let wanted = before + i64::try_from(count)?;
         loop {
             let now = ended().await?;
-            ensure!(now <= wanted, "{now} have ended where {wanted} should");
+            ensure!(now <= wanted, "{now} executions have ended instead of {wanted}");
             if now == wanted {
                 return Ok(count as f64 / began.elapsed().as_secs_f64());
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-    }
-}
-
-/// Registers the task; returns its id.
-async fn load_one(host: &Server, request: &InvokeFunctionRequest) -> Result<String> {
-    let mut client = crate::wire::connect(&host.grpc).await?;
-    Ok(invoke(&mut client, request).await?.task_id)
-}
-
-fn existing(task_id: &str, request: &InvokeFunctionRequest) -> InvokeFunctionRequest {
-    InvokeFunctionRequest {
-        invocation_type: pilum_proto::spearlet::InvocationType::ExistingTask.into(),
-        task_id: task_id.to_owned(),
-        task_name: String::new(),
-        artifact_spec: None,
-        ..request.clone()
     }
 }

@@ -1,22 +1,24 @@
-//! cancel: the time from CancelExecution with `force` to the answer that the
-//! execution is CANCELLED, against the round trip of a question to an idle host.
+//! cancel: the time from CancelExecution with `force` until the answer says that the
+//! execution is CANCELLED. The control is the round trip of GetExecutionStatus to an
+//! idle host.
 //!
-//! 200 of each a round: the percentile is the third worst.
+//! A round has 200 of each, so its 99th percentile is the second highest value.
 
-use crate::measure::{Figure, Plan, percentile};
+use crate::client::wire::{Client, Function, cancel, connect, started, status};
+use crate::measure::{Figure, Plan, block_on, percentile};
+use crate::results::target::at_most_added;
 use crate::server::Server;
-use crate::target::at_most_added;
-use crate::wire::{Client, Function, cancel, connect, started, status};
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 
-/// Cancellations, and round trips, in a round.
+/// Cancellations in a round; also the round trips in a round.
 const SAMPLES: usize = 200;
-/// RUNNING is told when an execution starts; after this it is where its row says.
+/// An execution is RUNNING when it starts; after this time its guest is in the loop or
+/// in the host call.
 const UNDER_WAY: Duration = Duration::from_millis(3);
 
 pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
-    super::block_on(async {
+    block_on(async {
         let host = Server::host()?;
         let mut client = connect(&host.grpc).await?;
         let mut figures = Vec::new();
@@ -41,7 +43,7 @@ async fn cancelled_p99_ms(client: &mut Client, function: &Function, task: &str) 
         let id = started(client, function, task).await?;
         tokio::time::sleep(UNDER_WAY).await;
         let asked = Instant::now();
-        // Answered once it has ended.
+        // The answer comes when the execution has ended.
         cancel(client, id).await?;
         latencies_ms.push(asked.elapsed().as_secs_f64() * 1e3);
     }
@@ -52,7 +54,7 @@ async fn round_trip_p99_ms(client: &mut Client) -> Result<f64> {
     let mut latencies_ms = Vec::with_capacity(SAMPLES);
     for _ in 0..SAMPLES {
         let asked = Instant::now();
-        ensure!(!status(client, "no-such-execution").await?.found, "there is none");
+        ensure!(!status(client, "no-such-execution").await?.found, "an unknown execution was found");
         latencies_ms.push(asked.elapsed().as_secs_f64() * 1e3);
     }
     Ok(percentile(&mut latencies_ms, 0.99))

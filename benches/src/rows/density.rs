@@ -1,32 +1,35 @@
-//! density: resident memory of the host for each idle registered task, and for
-//! each instance that sleeps with 1 MiB of its memory touched.
+//! density: the host's resident memory for each idle registered task, and for each
+//! instance that sleeps after it has written 1 MiB of its memory.
 //!
-//! Each round is a host of its own. Before its resident memory is first looked
-//! at it has answered so many calls that what it keeps of calls is full.
+//! Each round starts a new host. Before its resident memory is first read, the host has
+//! answered so many calls that it keeps as many records of calls as it ever does.
 
+use crate::client::load::Loop;
+use crate::client::tasks::{IN_FLIGHT, register};
+use crate::client::wire::{Function, connect, invoke, started};
 use crate::guests::{COMPONENT, Variants};
-use crate::load::Loop;
-use crate::measure::{Figure, Plan};
+use crate::measure::{Figure, Plan, block_on};
+use crate::results::target::within;
 use crate::server::{Server, Setup};
-use crate::target::within;
-use crate::tasks::{IN_FLIGHT, register};
-use crate::wire::{Function, connect, invoke, started};
 use anyhow::{Context, Result};
 use pilum_proto::spearlet::ExecutionMode;
 use std::path::Path;
+use std::time::Duration;
 
-/// Calls before the first look: more than the host keeps records of.
+/// Calls before the memory is first read: more than the host keeps records of.
 const WARM_UP: usize = 20_000;
 /// Tasks that share their code.
 const SAME: usize = 10_000;
-/// Tasks with code of their own.
+/// Tasks that each have different code.
 const DISTINCT: usize = 200;
 /// Instances that sleep.
 const SLEEPING: usize = 200;
+/// More than enough for guests to reach their sleep.
+const SETTLE: Duration = Duration::from_millis(500);
 const SETTINGS: &[(&str, &str)] = &[("PILUM_ASYNC_EXECUTION__MAX_CONCURRENT_EXECUTIONS", "256")];
 
 pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
-    super::block_on(async {
+    block_on(async {
         let mut figures = vec![same(plan).await?];
         figures.extend(distinct(plan).await?);
         figures.push(sleeping(plan).await?);
@@ -45,7 +48,8 @@ async fn same(plan: Plan) -> Result<Figure> {
     Ok(Figure::alone("density, task of known code", "KiB", &[within(64.0)], &rounds))
 }
 
-/// With the size of its native code beside it, which is resident where it has been run.
+/// The control is the size of the native code's file, whose pages are resident after
+/// they have run.
 async fn distinct(plan: Plan) -> Result<Vec<Figure>> {
     let mut variants = Variants::of(COMPONENT)?;
     let mut requests = Vec::with_capacity(DISTINCT);
@@ -53,7 +57,7 @@ async fn distinct(plan: Plan) -> Result<Vec<Figure>> {
         let function = Function::fibonacci(variants.next()?.0);
         requests.push(function.new_task(&format!("distinct-{number}"), ExecutionMode::Sync));
     }
-    // All rounds share native code: only the first compiles, in children.
+    // All rounds share native code. Only the first round compiles, in child processes.
     let data = tempfile::tempdir()?;
     let setup = Setup { root: Some(variants.root()), data: Some(data.path()), ..Setup::default() };
     let mut rounds = Vec::new();
@@ -61,7 +65,7 @@ async fn distinct(plan: Plan) -> Result<Vec<Figure>> {
         let (host, load) = warm_host(&setup).await?;
         let before = host.resident_kib()?;
         let calls = load.each(0..DISTINCT, async |client, number| {
-            invoke(client, requests.get(number).context("one request a task")?).await.map(drop)
+            invoke(client, requests.get(number).context("no request for this task")?).await.map(drop)
         });
         calls.await?;
         let resident = (host.resident_kib()? - before) / DISTINCT as f64;
@@ -76,7 +80,7 @@ async fn sleeping(plan: Plan) -> Result<Figure> {
     for _ in 0..plan.rounds {
         let (host, load) = warm_host(&Setup { settings: SETTINGS, ..Setup::default() }).await?;
         let mut client = connect(&host.grpc).await?;
-        // The first brings the code with it.
+        // The first instance loads the code.
         started(&mut client, &sleeper, "sleeper").await?;
         settle().await;
         let before = host.resident_kib()?;
@@ -95,13 +99,14 @@ async fn warm_host(setup: &Setup<'_>) -> Result<(Server, Loop)> {
     Ok((host, load))
 }
 
-/// RUNNING is told when an execution starts; its guest touches its memory and
-/// falls asleep some milliseconds later.
+/// Waits until the guests sleep. An execution is RUNNING when it starts; its guest
+/// writes its memory and falls asleep some milliseconds later.
 async fn settle() {
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    tokio::time::sleep(SETTLE).await;
 }
 
-/// Of the files below `directory`: the copies' are the largest, and all alike.
+/// The size of the largest file in `directory`. The files of the copies are the
+/// largest, and all have the same size.
 fn largest_native_kib(directory: &Path) -> Result<f64> {
     let mut largest = 0;
     for entry in std::fs::read_dir(directory)? {

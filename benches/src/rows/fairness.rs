@@ -1,25 +1,25 @@
-//! fairness: how long a call of `add` takes while endless loops run, against the
-//! same call alone.
+//! fairness: how long a call of `add` takes while endless loops run. The control is
+//! the same call alone.
 //!
-//! One caller sends at most 500 calls a second, one at a time: at least some
-//! hundred of them make a round's percentile.
+//! One caller sends at most 500 calls per second, one at a time, so a round has some
+//! hundreds of calls.
 
-use crate::load::paced;
-use crate::measure::{Figure, Plan, percentile};
+use crate::client::load::paced;
+use crate::client::wire::{Client, Function, cancel, connect, invoke, started};
+use crate::measure::{Figure, Plan, block_on, percentile};
+use crate::results::target::within;
 use crate::server::{Server, Setup};
-use crate::target::within;
-use crate::wire::{Client, Function, cancel, connect, invoke, started};
 use anyhow::Result;
 use pilum_proto::spearlet::InvokeFunctionRequest;
 use std::time::Duration;
 
 /// Endless loops for each core.
 const LOOPS_PER_CORE: usize = 2;
-/// What a round has at least of: fewer calls have no 99th percentile to speak of.
+/// The shortest round: with fewer calls the 99th percentile would say little.
 const ROUND_MIN: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
-    super::block_on(async {
+    block_on(async {
         let loops = LOOPS_PER_CORE * std::thread::available_parallelism()?.get();
         let setting = ("PILUM_ASYNC_EXECUTION__MAX_CONCURRENT_EXECUTIONS", loops.to_string());
         let host = Server::host_with(&Setup { settings: &[(setting.0, &setting.1)], ..Setup::default() })?;

@@ -1,27 +1,27 @@
-//! grpc_sync: synchronous calls over gRPC, a fresh instance each, against a
-//! bare tonic server that answers the same message, and, to know what part of the
-//! distance is wasmtime's own, against one that runs the call on bare wasmtime.
+//! grpc_sync: synchronous calls over gRPC, each on a new instance. The first control
+//! is a bare tonic server that answers the same message. The second also makes the
+//! call on bare wasmtime, which shows how much of the difference wasmtime causes.
 //!
-//! Every percentile is over thousands of calls a round.
+//! A round has thousands of calls.
 
+use crate::client::load::{Loop, Measured};
+use crate::client::wire::{Function, connect, invoke};
 use crate::controls::echo::Inside;
 use crate::guests::{COMPONENT, source};
-use crate::load::{Loop, Measured};
-use crate::measure::{Figure, Plan, alternate};
+use crate::measure::{Figure, Plan, alternate, block_on};
+use crate::results::target::{at_least, at_most};
 use crate::server::Server;
-use crate::target::{at_least, at_most};
-use crate::wire::{Function, connect, invoke};
 use anyhow::Result;
 use pilum_proto::spearlet::InvokeFunctionRequest;
 use std::time::Duration;
 
-/// Calls in flight of the loaded half.
+/// Calls in flight in the measurements under load.
 const LOADED: usize = 32;
 /// Load before the first round.
 const WARM_UP: Duration = Duration::from_millis(300);
 
 pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
-    super::block_on(async {
+    block_on(async {
         let host = Server::host()?;
         let control = Server::control_echo(Inside::Nothing)?;
         let mut client = connect(&host.grpc).await?;
@@ -42,7 +42,7 @@ pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
     })
 }
 
-/// The host and another server under the same load, in turn.
+/// Measures the host and another server under the same load, in turn.
 async fn rounds(
     plan: Plan,
     host: &Server,
@@ -61,8 +61,8 @@ async fn rounds(
     alternate(plan, async || load(&ours, duration).await, async || load(&bare, duration).await).await
 }
 
-/// What is left to gain: the host beside a server that runs the same call on bare
-/// wasmtime and does nothing else about it.
+/// The figure beside a server that makes the same call on bare wasmtime and does
+/// nothing else.
 fn floor_of(kind: &str, in_flight: usize, rounds: &[(Measured, Measured)]) -> Figure {
     let name = |what| format!("grpc_sync {kind}, {in_flight} in flight, {what}, beside tonic with wasmtime");
     if in_flight == 1 {

@@ -1,19 +1,19 @@
-//! metering: what counting costs four kernels that only compute. Epoch on against
-//! off is what every guest pays for being interruptible; fuel on against off, with
-//! the epoch on, is what a metered host adds.
+//! metering: the cost of epoch checks and of fuel for four kernels that only compute.
+//! Epoch checks, against none, are the cost of making every guest interruptible. Fuel,
+//! against none and with epoch checks on both sides, is what a metered host adds.
 //!
-//! Both sides are bare wasmtime, with the host's settings but for those two.
+//! Both sides are bare wasmtime with the host's settings except for these two.
 
 use crate::controls::{checked, engine};
 use crate::guests::bytes;
 use crate::measure::{Figure, Plan, Spread};
-use crate::target::at_most;
+use crate::results::target::at_most;
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 use wasmtime::{Engine, Linker, Module, Store, TypedFunc};
 
 const GUEST: &str = "bench_kernels.wasm";
-/// Kernel, and its size: each call takes some milliseconds.
+/// Each kernel and the size of its input; a call takes some milliseconds.
 const KERNELS: &[(&str, i32)] = &[("sort", 100_000), ("sha256", 1 << 20), ("json", 2_000), ("matrix", 128)];
 
 pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
@@ -37,7 +37,7 @@ pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// What the generated code counts.
+/// What the generated code checks and counts.
 #[derive(Clone, Copy)]
 struct Metering {
     epoch: bool,
@@ -56,7 +56,7 @@ impl Kernel {
         let engine = checked(Engine::new(&config))?;
         let module = checked(Module::new(&engine, wasm))?;
         let mut linker = Linker::new(&engine);
-        // Of WASI the kernels have what a panic needs, and do not panic.
+        // The kernels import only the WASI functions that a panic calls, and never panic.
         checked(linker.define_unknown_imports_as_traps(&module))?;
         let mut store = Store::new(&engine, ());
         if metering.epoch {
@@ -74,7 +74,7 @@ impl Kernel {
         checked(self.func.call(&mut self.store, size))
     }
 
-    /// Milliseconds a call, the middle one of those that `duration` has room for.
+    /// Milliseconds per call: the median of the calls that fit into `duration`.
     fn ms(&mut self, size: i32, duration: Duration) -> Result<f64> {
         let mut calls = Vec::new();
         let end = Instant::now() + duration;

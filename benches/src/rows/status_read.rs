@@ -1,31 +1,32 @@
-//! status_read: GetExecutionStatus of finished asynchronous executions, 32 in
-//! flight, against a bare tonic server that answers the same message; and of
-//! many records against few. A thousand of the many are read, as finished
-//! executions are usually asked for by those who wait for them; and, to be told
-//! beside it, any of the million, which the store reads from its file.
+//! status_read: GetExecutionStatus of finished asynchronous executions, 32 in flight,
+//! in three figures:
+//! - a thousand records, against a bare tonic server that answers the same message;
+//! - a thousand of a million records, against the thousand: clients usually read
+//!   executions that ended recently;
+//! - any of the million, which the store reads from its file, against the thousand.
 
+use crate::client::load::{Loop, Measured};
+use crate::client::tasks::{IN_FLIGHT, finished_records};
+use crate::client::wire::{Function, status};
 use crate::controls::echo::Inside;
-use crate::load::{Loop, Measured};
-use crate::measure::{Figure, Plan, alternate};
+use crate::measure::{Figure, Plan, alternate, block_on};
+use crate::results::target::{at_least, at_most};
 use crate::server::{Server, Setup};
 use crate::store_file::multiply;
-use crate::target::{at_least, at_most};
-use crate::tasks::{IN_FLIGHT, finished_records};
-use crate::wire::{Function, status};
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
 use tempfile::TempDir;
 
 const FEW: usize = 1_000;
 const MANY: usize = 1_000_000;
-/// All submissions may wait at once: what is measured comes after them.
+/// Enough for all submissions at once; they are not part of the measurement.
 const QUEUE: (&str, &str) = ("PILUM_ASYNC_EXECUTION__MAX_QUEUE_SIZE", "1000000");
 
 pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
-    super::block_on(async {
+    block_on(async {
         let few = Records::made(FEW).await?;
         let many = Records::multiplied(MANY).await?;
-        let hot = many.ids.get(..FEW).context("there are that many")?;
+        let hot = many.ids.get(..FEW).context("fewer records than expected")?;
         let control = Server::control_echo(Inside::Nothing)?;
         let bare = Loop::connect(&control.grpc, IN_FLIGHT).await?;
         let duration = Duration::from_secs_f64(plan.seconds);
@@ -60,7 +61,7 @@ pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
     })
 }
 
-/// A host with finished records.
+/// A host that has finished records.
 pub(crate) struct Records {
     pub(crate) load: Loop,
     pub(crate) ids: Vec<String>,
@@ -76,18 +77,19 @@ impl Records {
         Ok(Self { load, ids, host, _data: None })
     }
 
-    /// The same with copies of one record, made by SQL, in random order.
+    /// The same, but SQL makes copies of one record; their order is mixed.
     async fn multiplied(count: usize) -> Result<Self> {
         let data = tempfile::tempdir()?;
         let setup = Setup { settings: &[QUEUE], data: Some(data.path()), ..Setup::default() };
         let id = {
             let host = Server::host_with(&setup)?;
             let load = Loop::connect(&host.grpc, IN_FLIGHT).await?;
-            finished_records(&load, &Function::add()?, 1).await?.pop().context("a record")?
+            finished_records(&load, &Function::add()?, 1).await?.pop().context("no record was made")?
         };
         let mut ids = multiply(data.path(), &id, count)?;
-        // A stride without a common divisor visits all, and neighbours late.
-        let stride = count / 7 * 3 + 1;
+        // This stride has no common divisor with `count`, so it reaches every record, and
+        // neighbours far apart.
+        let stride = count / 7 * 3;
         ids = (0..count).filter_map(|n| ids.get(n.wrapping_mul(stride) % count).cloned()).collect();
         let host = Server::host_with(&setup)?;
         let load = Loop::connect(&host.grpc, IN_FLIGHT).await?;
@@ -95,10 +97,10 @@ impl Records {
     }
 }
 
-/// Reads one record after the other.
+/// Reads the records in turn, again and again.
 pub(crate) async fn read(load: &Loop, ids: &[String], duration: Duration) -> Result<Measured> {
     load.run(duration, async |client, number| {
-        let id = ids.get(number % ids.len()).context("there are records")?;
+        let id = ids.get(number % ids.len()).context("there are no records")?;
         let answer = status(client, id).await?;
         ensure!(answer.found, "{id} is gone");
         Ok(())

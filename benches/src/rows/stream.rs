@@ -1,18 +1,18 @@
-//! stream: StreamFunction of a command that writes 1 GiB, against a bare tonic server
-//! that streams the same messages of 64 KiB.
+//! stream: StreamFunction of a command that writes 1 GiB. The control is a bare tonic
+//! server that streams the same messages of 64 KiB.
 
+use crate::client::wire::{Client, Function, connect};
 use crate::controls::echo::{Inside, STREAM_BYTES};
 use crate::guests;
-use crate::measure::{Figure, Plan, alternate};
+use crate::measure::{Figure, Plan, alternate, block_on};
+use crate::results::target::at_least;
 use crate::server::Server;
-use crate::target::at_least;
-use crate::wire::{Client, Function, connect};
 use anyhow::{Result, ensure};
 use pilum_proto::spearlet::{ExecutionMode, InvokeFunctionRequest};
 use std::time::Instant;
 
 pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
-    super::block_on(async {
+    block_on(async {
         let host = Server::host()?;
         let control = Server::control_echo(Inside::Nothing)?;
         let (ours, theirs) = (connect(&host.grpc).await?, connect(&control.grpc).await?);
@@ -45,10 +45,10 @@ async fn mib_per_s(client: &mut Client, request: &InvokeFunctionRequest) -> Resu
     let mut bytes = 0;
     let mut ended = false;
     while let Some(message) = stream.message().await? {
-        // A BytesValue of 64 KiB has four bytes around them.
+        // A BytesValue of 64 KiB takes four bytes more on the wire.
         bytes += message.chunk_data.map_or(0, |any| any.value.len().saturating_sub(4));
         ended |= message.is_final;
     }
-    ensure!(ended && bytes <= STREAM_BYTES && bytes > STREAM_BYTES / 100 * 99, "{bytes} bytes came");
+    ensure!(ended && bytes <= STREAM_BYTES && bytes > STREAM_BYTES / 100 * 99, "received {bytes} bytes");
     Ok(STREAM_BYTES as f64 / f64::from(1 << 20) / began.elapsed().as_secs_f64())
 }

@@ -12,17 +12,17 @@ use serde::Serialize;
 use crate::bootstrap::{self, Interval};
 use crate::statistics::{self, Summary};
 
-/// The means of all resamples are held at once, 8 bytes each.
+/// The means of all resamples are in memory at once, 8 bytes each.
 const RESAMPLES_MAX: u32 = 1_000_000;
 
 #[derive(Debug, Serialize)]
 pub struct Report {
     pub rows: u32,
     pub columns: Vec<Column>,
-    /// By revenue, highest first.
+    /// Sorted by revenue, highest first.
     pub regions: Vec<Region>,
     pub revenue: f64,
-    /// Of one row.
+    /// The mean revenue of one row.
     pub mean_revenue: f64,
     pub mean_revenue_interval: Option<Interval>,
 }
@@ -39,7 +39,7 @@ pub struct Region {
     pub name: String,
     pub orders: u32,
     pub revenue: f64,
-    /// Of the revenue of all regions, from 0 to 1.
+    /// The region's share of the total revenue, from 0 to 1.
     pub share: f64,
 }
 
@@ -76,7 +76,7 @@ impl From<csv::Error> for Error {
     }
 }
 
-/// Reads the table and reports; `progress` is given a line now and then.
+/// Analyses a table; calls `progress` with a line of text from time to time.
 pub fn analyze(csv: &str, resamples: u32, mut progress: impl FnMut(String)) -> Result<Report, Error> {
     if resamples > RESAMPLES_MAX {
         return Err(Error::TooManyResamples(resamples));
@@ -110,16 +110,16 @@ fn regions(tallies: BTreeMap<String, (u32, f64)>, total: f64) -> Vec<Region> {
     regions
 }
 
-/// What is kept of the rows.
+/// The values of all rows.
 struct Table {
     columns: Vec<NumericColumn>,
-    /// Orders and revenue by name.
+    /// The number of orders and the revenue of each region, by name.
     regions: BTreeMap<String, (u32, f64)>,
-    /// By row.
+    /// The revenue of each row.
     revenues: Vec<f64>,
 }
 
-/// A column for as long as every cell is a number.
+/// A column; `values` is `None` after a cell that is not a number.
 struct NumericColumn {
     name: String,
     values: Option<Vec<f64>>,
@@ -162,13 +162,13 @@ impl Table {
             table.revenues.push(revenue);
             table.count(row.get(place.region).unwrap_or_default(), revenue);
         }
-        // An identifier is a number that means nothing.
+        // An identifier is a number without a meaning, so it is left out.
         table.columns.retain(|column| column.name != "id");
         Ok(table)
     }
 
     fn count(&mut self, region: &str, revenue: f64) {
-        // Looked up by reference first: only a new region costs an allocation.
+        // Looked up by reference first, so that only a new region needs an allocation.
         if let Some((orders, total)) = self.regions.get_mut(region) {
             *orders += 1;
             *total += revenue;
@@ -178,7 +178,7 @@ impl Table {
     }
 }
 
-/// Where the columns are that the revenue needs.
+/// The positions of the columns from which the revenue is computed.
 struct Places {
     region: usize,
     quantity: usize,
@@ -213,7 +213,7 @@ impl Places {
     }
 }
 
-/// Finite: an "inf" or "nan" in a table is a word.
+/// The finite number in a cell; "inf" and "nan" are no numbers here.
 fn number(text: &str) -> Option<f64> {
     text.trim().parse().ok().filter(|number: &f64| number.is_finite())
 }

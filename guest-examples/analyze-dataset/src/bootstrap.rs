@@ -1,8 +1,8 @@
-//! The bootstrap of Efron (1979): how far a mean would stray, found by drawing
-//! the sample again and again from itself.
+//! The bootstrap of Efron (1979): it estimates how exact a mean is, by drawing values
+//! from the sample again and again.
 //!
-//! One resample draws as many values, with repetition, as there are. That is the
-//! part which takes long: 100,000 rows and 1,000 resamples are 10⁸ draws.
+//! One resample draws as many values as the sample has, with repetition. This takes
+//! long: 100,000 rows and 1,000 resamples are 10⁸ draws.
 
 use serde::Serialize;
 
@@ -10,10 +10,10 @@ use crate::statistics::percentile;
 
 /// Fixed, so that the same input gives the same interval.
 const SEED: u64 = 0x0050_696C_756D;
-/// So many lines of progress, at most.
+/// The highest number of lines of progress.
 const PROGRESS_LINES: u32 = 20;
 
-/// Where the true mean lies in 95 of 100 cases.
+/// The interval that contains the true mean in 95 of 100 cases.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Interval {
     pub low: f64,
@@ -21,7 +21,7 @@ pub struct Interval {
     pub resamples: u32,
 }
 
-/// Nothing where there is nothing to draw or no resample is asked for.
+/// The confidence interval of the mean; `None` without values or without resamples.
 pub fn mean_interval(values: &[f64], resamples: u32, mut progress: impl FnMut(String)) -> Option<Interval> {
     let mut random = SplitMix64(SEED);
     let step = resamples.div_ceil(PROGRESS_LINES).max(1);
@@ -56,8 +56,8 @@ impl SplitMix64 {
         mixed ^ (mixed >> 31)
     }
 
-    /// Uniform below `bound`, but for a bias of `bound` in 2³², which is far
-    /// below the noise of a bootstrap.
+    /// A random number below `bound`. It is uniform except for a bias of `bound` in 2³²,
+    /// which is far below the noise of a bootstrap.
     fn below(&mut self, bound: usize) -> usize {
         let high = self.next() >> 32;
         ((high * bound as u64) >> 32) as usize
@@ -81,7 +81,7 @@ mod tests {
         let mut lines = 0;
         let interval = mean_interval(&values, 400, |_| lines += 1).expect("values and resamples");
         assert!(interval.low < 499.5 && 499.5 < interval.high, "{interval:?}");
-        // 1.96 standard errors each way are 17.9.
+        // The interval is 1.96 standard errors to each side, in total 17.9.
         assert!((30.0..42.0).contains(&(interval.high - interval.low)), "{interval:?}");
         assert_eq!(lines, 20);
         assert_eq!(mean_interval(&values, 400, |_| ()), Some(interval));

@@ -1,7 +1,7 @@
-//! Statistics of a table of sales, as a component: long-running by choice.
+//! Statistics of a table of sales, as a component.
 //!
-//! Few resamples take a moment, many take minutes: see [`analysis`]. The same
-//! code as a command is in `main.rs`.
+//! A call with few resamples is short, and one with many takes minutes; see
+//! [`analysis`]. `main.rs` has the same code as a command.
 
 pub mod analysis;
 pub mod bootstrap;

@@ -1,9 +1,9 @@
 //! Statistics of a table of sales, as a command.
 //!
-//! Parameters, one JSON object on standard input: `{"csv": "…", "resamples": 200}`;
-//! `resamples` may be left out. The report goes to standard output as JSON,
-//! progress to standard error. Exit code 2 means that the parameters or the table
-//! were wrong, 1 that the input or output broke.
+//! The parameters are one JSON object on standard input:
+//! `{"csv": "…", "resamples": 200}`; `resamples` is optional. The report is written to
+//! standard output as JSON, progress to standard error. Exit code 2 means that the
+//! parameters or the table were wrong, 1 that reading or writing failed.
 
 mod analysis;
 mod bootstrap;
@@ -20,7 +20,7 @@ const RESAMPLES_DEFAULT: f64 = 200.0;
 #[serde(deny_unknown_fields)]
 struct Parameters {
     csv: String,
-    /// JSON knows one kind of number only: 200 may arrive as 200.0.
+    /// JSON has only one kind of number, so 200 may arrive as 200.0.
     #[serde(default = "resamples_default")]
     resamples: f64,
 }

@@ -1,4 +1,4 @@
-//! What can be said of a list of numbers.
+//! Statistics of a list of numbers.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ pub struct Summary {
     pub minimum: f64,
     pub maximum: f64,
     pub mean: f64,
-    /// Of a sample: divided by count - 1; 0 where there is one value only.
+    /// The standard deviation of a sample (divided by count - 1); 0 for one value.
     pub standard_deviation: f64,
     pub percentile5: f64,
     pub percentile25: f64,
@@ -17,7 +17,7 @@ pub struct Summary {
     pub percentile95: f64,
 }
 
-/// Nothing for an empty list. The numbers must be finite.
+/// The statistics of finite numbers; `None` for an empty list.
 pub fn summarize(mut values: Vec<f64>) -> Option<Summary> {
     let count = u32::try_from(values.len()).ok()?;
     let mean = mean(&values)?;
@@ -40,7 +40,7 @@ pub fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// Between the two nearest of the sorted values, in proportion.
+/// Interpolated between the two nearest of the sorted values.
 pub fn percentile(sorted: &[f64], fraction: f64) -> Option<f64> {
     let place = fraction * (sorted.len().checked_sub(1)? as f64);
     let below = *sorted.get(place.floor() as usize)?;

@@ -1,4 +1,4 @@
-//! Answers every request with the same words.
+//! Answers every request with the same text.
 
 #[cfg(target_family = "wasm")]
 mod handler {

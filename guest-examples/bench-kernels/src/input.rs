@@ -1,4 +1,4 @@
-//! Input that is the same every time and has no pattern a kernel could use.
+//! Input that is always the same and has no pattern that a kernel could use.
 
 /// Numbers of a xorshift generator (Marsaglia, 2003).
 pub struct Numbers(u32);

@@ -1,11 +1,11 @@
 //! A bare core module: numeric exports, no imports, no allocator, no WASI.
 //!
-//! The smallest thing the host can run, and the cheapest to instantiate.
+//! It is the smallest guest and the cheapest to instantiate.
 //!
 //! - `add(a: i32, b: i32) -> i32`, wrapping.
 //! - `calculate-fibonacci(n: i32) -> i64`: the n-th Fibonacci number, F(0) = 0.
-//!   Traps with `unreachable` for a negative n and beyond n = 92, the last one
-//!   that an `i64` holds.
+//!   Traps with `unreachable` for a negative n and above n = 92, because F(93) does
+//!   not fit into an `i64`.
 
 #![cfg(target_family = "wasm")]
 #![no_std]
@@ -25,7 +25,7 @@ extern "C" fn calculate_fibonacci(n: i32) -> i64 {
     }
     let (mut current, mut next) = (0_i64, 1_i64);
     for _ in 0..n {
-        // Wraps only in `next`, past the last number that is returned.
+        // Only `next` wraps, and only after the last number that is returned.
         (current, next) = (next, current.wrapping_add(next));
     }
     current

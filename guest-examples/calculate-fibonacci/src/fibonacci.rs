@@ -1,6 +1,6 @@
-//! The calculation, free of anything that is about components.
+//! The calculation, without code for components.
 
-/// The n-th Fibonacci number, or nothing where it would not fit.
+/// The n-th Fibonacci number; `None` if it does not fit.
 pub fn fibonacci(n: u32) -> Option<u64> {
     let (mut previous, mut current) = (1_u64, 0_u64);
     for _ in 0..n {

@@ -1,8 +1,8 @@
 //! Fibonacci numbers as a component: the smallest typed example.
 //!
-//! The same function twice, to show the two ways a guest can refuse: by a trap,
-//! which ends the instance, and by the error arm of a `result`, which is an
-//! answer like any other.
+//! It has the same function twice, to show the two ways in which a guest can fail: by a
+//! trap, which ends the instance, and by the error of a `result`, which is a normal
+//! return value.
 
 pub mod fibonacci;
 

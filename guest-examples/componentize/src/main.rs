@@ -3,11 +3,11 @@
 //! `componentize --adapter reactor|command IN.wasm OUT.wasm`
 //!
 //! The adapter maps the module's WASI preview 1 imports onto preview 2.
-//! *reactor* serves a library whose exports `wit-bindgen` described; *command*
-//! serves a program with `_start`, which becomes `wasi:cli/run`.
+//! *reactor* is for a library whose exports `wit-bindgen` has described; *command* is
+//! for a program with `_start`, which becomes `wasi:cli/run`.
 //!
-//! An output that is already as it should be is left alone, so that whoever
-//! looks at its time of change sees changes only.
+//! If the output file already has the right content, it is not written again, so that
+//! its modification time changes only with its content.
 
 use std::ffi::OsString;
 use std::fs;
@@ -72,7 +72,8 @@ fn encode(module: &[u8], adapter: &[u8]) -> Result<Vec<u8>> {
         .encode()
 }
 
-/// Writes beside the output and renames, so that a reader never meets half a file.
+/// Writes a file beside the output and renames it, so that no reader sees an incomplete
+/// file.
 fn write_if_changed(output: &Path, bytes: &[u8]) -> Result<()> {
     if fs::read(output).is_ok_and(|present| present == bytes) {
         return Ok(());

@@ -1,16 +1,16 @@
-//! The ranking: how often, how widely, and whether in the title.
+//! The ranking: how often a word occurs, in how many sentences, and whether in the title.
 //!
 //! 1. Words are runs of letters with inner apostrophes and hyphens, lower-cased,
 //!    of three letters or more. A possessive `'s` is dropped.
-//! 2. Stop words are dropped: they say nothing about the subject.
-//! 3. A plural is counted as its singular where both occur in the text.
-//! 4. A word's score is `(1 + ln count) × (1 + ln sentences) × title`: repeating
-//!    a word pays less each time, spread over many sentences counts for more
-//!    than a cluster in one, and `title` is 1.5 for a word of the first line
-//!    where that stands alone and does not end like a sentence.
+//! 2. Stop words are dropped, because they say nothing about the subject.
+//! 3. A plural is counted as its singular if both occur in the text.
+//! 4. A word's score is `(1 + ln count) × (1 + ln sentences) × title`. Each repetition
+//!    adds less than the one before, and repetitions in many sentences add more than in
+//!    one sentence. `title` is 1.5 for a word of the first line, if an empty line follows
+//!    and the line does not end like a sentence; otherwise it is 1.
 //!
-//! Words of equal score keep the order of their first appearance, so the same
-//! text always gives the same answer.
+//! Words of equal score are in the order of their first occurrence, so the same text
+//! always gives the same result.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,11 +21,11 @@ use crate::stop_words;
 const WORD_MIN_LETTERS: usize = 3;
 const TITLE_WEIGHT: f64 = 1.5;
 
-/// The answer as it is written out.
+/// The result, as it is written to standard output.
 #[derive(Debug, Serialize)]
 pub struct Report {
     pub keywords: Vec<Keyword>,
-    /// All words of the text, stop words included.
+    /// The number of all words of the text, with stop words.
     pub words: usize,
 }
 
@@ -37,7 +37,7 @@ pub struct Keyword {
     pub count: usize,
 }
 
-/// The best words, best first, no more than `limit`.
+/// The words with the highest scores, at most `limit`, highest first.
 pub fn extract(text: &str, limit: usize) -> Report {
     let mut tally = Tally::default();
     let (title, body) = split_title(text);
@@ -53,7 +53,8 @@ pub fn extract(text: &str, limit: usize) -> Report {
     Report { keywords, words }
 }
 
-/// The first line, where an empty line follows and it is no sentence.
+/// The title and the rest: the title is the first line, if an empty line follows and it
+/// is no sentence.
 fn split_title(text: &str) -> (Option<&str>, &str) {
     let text = text.trim_start();
     let Some((first, rest)) = text.split_once('\n') else {
@@ -67,8 +68,8 @@ fn split_title(text: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// Good enough for counting: an abbreviation ends a sentence too, and so does
-/// the end of a paragraph.
+/// Splits a text into sentences, exactly enough for counting: abbreviations and ends of
+/// paragraphs end a sentence too.
 fn sentences(text: &str) -> impl Iterator<Item = &str> {
     text.split("\n\n").flat_map(|paragraph| paragraph.split(['.', '!', '?', ';']))
 }
@@ -77,7 +78,7 @@ fn sentences(text: &str) -> impl Iterator<Item = &str> {
 struct Tally {
     words: usize,
     sentences: usize,
-    /// Ordered, as plurals are folded in this order and the outcome must not vary.
+    /// Ordered, because plurals are merged in this order and the result must not vary.
     candidates: BTreeMap<String, Candidate>,
 }
 
@@ -87,7 +88,7 @@ struct Candidate {
     count: usize,
     sentences: BTreeSet<usize>,
     in_title: bool,
-    /// The number of the word at its first appearance.
+    /// The number of the word at its first occurrence.
     first: usize,
 }
 
@@ -110,7 +111,7 @@ impl Tally {
         }
     }
 
-    /// Counts a plural as its singular where the text has both.
+    /// Counts a plural as its singular if the text has both.
     fn fold_plurals(mut self) -> Vec<Candidate> {
         let plurals: Vec<(String, String)> = self
             .candidates
@@ -121,7 +122,7 @@ impl Tally {
             })
             .collect();
         for (plural, singular) in plurals {
-            // A word that is itself a plural's singular may be gone already.
+            // The singular may itself be a plural that was merged before.
             if self.candidates.contains_key(&singular)
                 && let Some(folded) = self.candidates.remove(&plural)
                 && let Some(candidate) = self.candidates.get_mut(&singular)
@@ -157,7 +158,7 @@ fn words(text: &str) -> impl Iterator<Item = String> {
         })
 }
 
-/// What the word would be the plural of, by its ending.
+/// The possible singulars of the word, by its ending.
 fn singulars(word: &str) -> impl Iterator<Item = String> {
     let with = |suffix: &str, ending: &str| {
         let stem = word.strip_suffix(suffix).filter(|_| !word.ends_with("ss"))?;

@@ -1,14 +1,13 @@
-//! Finds the words that say what an English text is about, as a command.
+//! Finds the keywords of an English text, as a command.
 //!
-//! A command gets its parameters as one JSON object on standard input and
-//! answers on standard output:
+//! A command gets its parameters as one JSON object on standard input and writes its
+//! result to standard output:
 //!
-//! - in: `{"text": "…", "limit": 10}`; `limit` may be left out.
+//! - in: `{"text": "…", "limit": 10}`; `limit` is optional.
 //! - out: `{"keywords":[{"word":"river","score":6.2,"count":9}],"words":712}`
 //!
 //! Exit code 2, with a message on standard error, means that the parameters were
-//! wrong; 1 that the input or output broke. The ranking is described in
-//! [`keywords`].
+//! wrong; 1 that reading or writing failed. [`keywords`] describes the ranking.
 
 mod keywords;
 mod stop_words;
@@ -18,7 +17,7 @@ use std::process::ExitCode;
 
 use serde::Deserialize;
 
-/// More is a list of words, not of keywords.
+/// The highest `limit`: a longer list would not be one of keywords.
 const LIMIT_MAX: u32 = 1000;
 const LIMIT_DEFAULT: f64 = 10.0;
 
@@ -26,7 +25,7 @@ const LIMIT_DEFAULT: f64 = 10.0;
 #[serde(deny_unknown_fields)]
 struct Parameters {
     text: String,
-    /// JSON knows one kind of number only: 10 may arrive as 10.0.
+    /// JSON has only one kind of number, so 10 may arrive as 10.0.
     #[serde(default = "limit_default")]
     limit: f64,
 }

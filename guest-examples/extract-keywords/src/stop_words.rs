@@ -1,11 +1,11 @@
-//! English words that say nothing about a text's subject.
+//! English words that say nothing about the subject of a text.
 
-/// Whether a lower-case word is one of them.
+/// Whether a lower-case word is a stop word.
 pub fn contains(word: &str) -> bool {
     STOP_WORDS.binary_search(&word).is_ok()
 }
 
-/// Sorted: it is searched by halving.
+/// Sorted, for binary search.
 #[rustfmt::skip]
 const STOP_WORDS: &[&str] = &[
     "a", "about", "above", "across", "after", "again", "against", "ago", "all", "almost",

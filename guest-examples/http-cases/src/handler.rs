@@ -1,16 +1,16 @@
-//! - `/hello`: words, and the path and query it saw;
-//! - `/echo`: the body, while it comes in;
+//! - `/hello`: a text with the path and query of the request;
+//! - `/echo`: the request's body, sent back while it arrives;
 //! - `/headers`: the names and values of the request's headers;
 //! - `/count`: how many requests this instance has answered;
-//! - `/environment`: the environment it sees;
-//! - `/status/N`: that status;
+//! - `/environment`: its environment variables;
+//! - `/status/N`: an answer with status N;
 //! - `/late`: answers, and then writes a line to its log;
 //! - `/silent`: ends without a response;
-//! - `/headers-only`: a head whose body is neither written nor finished;
-//! - `/leak`: half a body, never finished, while its handles are kept;
+//! - `/headers-only`: a head; its body is neither written nor finished;
+//! - `/leak`: a part of a body that is never finished; its handles are kept;
 //! - `/trap`, `/trap-later`: traps before and in the middle of the body;
-//! - `/endless`: a body without an end; `/hang`: never answers;
-//! - `/fetch?URL`: the status and the body of what it asks for there.
+//! - `/endless`: a body without an end; `/hang`: no answer;
+//! - `/fetch?URL`: the status and the body of the answer from that URL.
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,7 +21,7 @@ use wasip2::http::types::{
 };
 use wasip2::io::streams::StreamError;
 
-/// How much is read or written at a time.
+/// The most bytes that are read or written at a time.
 const CHUNK_BYTES: u64 = 64 << 10;
 
 static REQUESTS: AtomicU32 = AtomicU32::new(0);
@@ -98,7 +98,7 @@ fn text(response: ResponseOutparam, status: u16, text: &str) {
     });
 }
 
-/// Sends the head, then what `write` writes.
+/// Sends the head and then the body that `write` writes.
 fn begin(response: ResponseOutparam, status: u16, write: impl FnOnce(&mut wasip2::io::streams::OutputStream)) {
     let head = OutgoingResponse::new(Fields::new());
     let _ = head.set_status_code(status);

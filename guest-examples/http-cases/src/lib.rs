@@ -1,4 +1,4 @@
-//! Handlers that behave and handlers that do not, by path.
+//! Correct and wrong handlers, chosen by the path.
 
 #[cfg(target_family = "wasm")]
 mod handler;

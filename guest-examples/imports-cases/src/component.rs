@@ -1,4 +1,4 @@
-//! The world's functions, each a few calls of what it imports.
+//! The functions of the world; each makes a few calls of its imports.
 
 wit_bindgen::generate!({ path: "wit", generate_all });
 

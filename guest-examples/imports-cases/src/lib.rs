@@ -1,4 +1,4 @@
-//! What may be imported beyond WASI: configuration, values that are kept, a log.
+//! Imports beyond WASI: configuration, stored values, a log.
 
 #[cfg(target_family = "wasm")]
 mod component;

@@ -1,8 +1,8 @@
-//! Commands whose output is read while they write it.
+//! Commands whose output is read while they still write.
 //!
-//! - `lines`: `count` lines, with `pause_ms` before each but the first;
-//! - `flood`: `kib` KiB of zeros in pieces of 64 KiB;
-//! - `fail`: a line, and then exit code 3.
+//! - `lines`: `count` lines, with a pause of `pause_ms` before each except the first;
+//! - `flood`: `kib` KiB of zeros in chunks of 64 KiB;
+//! - `fail`: a line, then exit code 3.
 
 use serde::Deserialize;
 use std::io::{self, Read, Write};
@@ -40,11 +40,11 @@ fn main() -> io::Result<ExitCode> {
             }
         }
         Some("flood") => {
-            let piece = [0; 64 << 10];
+            let chunk = [0; 64 << 10];
             let mut left = kib << 10;
             while left > 0 {
-                let now = left.min(piece.len() as u64);
-                out.write_all(piece.get(..now as usize).unwrap_or_default())?;
+                let now = left.min(chunk.len() as u64);
+                out.write_all(chunk.get(..now as usize).unwrap_or_default())?;
                 left -= now;
             }
             out.flush()?;

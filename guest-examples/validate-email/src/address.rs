@@ -1,14 +1,14 @@
 //! The grammar of an email address: a practical subset of RFC 5321 and RFC 5322.
 //!
-//! Accepted: a dot-atom or a quoted string, an `@`, and a domain name of two
-//! labels or more or an IP address in brackets. Lengths are those of RFC 5321
-//! with erratum 1690: 64 bytes before the `@`, 254 in all, 63 in a label. (Its
-//! 255 for a domain are never reached.)
+//! Accepted are a dot-atom or a quoted string, an `@`, and a domain name of two labels
+//! or more or an IP address in brackets. The longest lengths are those of RFC 5321 with
+//! erratum 1690: 64 bytes before the `@`, 254 in all, 63 in a label. (Its 255 bytes for a
+//! domain are never reached.)
 //!
-//! Left out: comments, folding white space and the obsolete forms of RFC 5322,
-//! which no mail client produces; addresses beyond ASCII (RFC 6531), though a
-//! domain in its `xn--` form passes; source routes; names of one label, which
-//! are legal and in practice always a mistake.
+//! Not accepted are comments, folding white space and the obsolete forms of RFC 5322,
+//! which no mail client produces; addresses beyond ASCII (RFC 6531), except that a domain
+//! may be in its `xn--` form; source routes; and domain names of one label, which are
+//! legal but in practice a mistake.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -16,12 +16,12 @@ const ADDRESS_MAX_BYTES: usize = 254;
 const LOCAL_MAX_BYTES: usize = 64;
 const LABEL_MAX_BYTES: usize = 63;
 
-/// An address in its parts.
+/// The parts of an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Email {
-    /// What precedes the `@`, without quotes and escapes.
+    /// The text before the `@`, without quotes and escapes.
     pub local: String,
-    /// What follows the `@`, in lower case; of a literal, the IP address.
+    /// The text after the `@`, in lower case; for a literal, the IP address.
     pub domain: String,
     pub kind: DomainKind,
     /// The part of an unquoted local part after its first plus sign.
@@ -36,7 +36,7 @@ pub enum DomainKind {
     Ipv6,
 }
 
-/// Why, and at which byte.
+/// Why an address is wrong, and at which byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Problem {
     pub reason: Reason,
@@ -64,7 +64,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// A sentence for a person.
+    /// A sentence for people.
     pub fn message(self) -> &'static str {
         match self {
             Reason::Empty => "the address is empty",
@@ -89,7 +89,7 @@ impl Reason {
     }
 }
 
-/// Checks an address and takes it apart.
+/// Checks an address and splits it into its parts.
 pub fn validate(address: &str) -> Result<Email, Problem> {
     if address.is_empty() {
         return Err(Reason::Empty.at(0));
@@ -117,7 +117,7 @@ impl Reason {
 struct Local<'a> {
     text: String,
     quoted: bool,
-    /// What follows the `@`.
+    /// The part after the `@`.
     rest: &'a str,
 }
 
@@ -176,7 +176,7 @@ fn quoted_local(address: &str) -> Result<Local<'_>, Problem> {
     while let Some((position, character)) = characters.next() {
         match character {
             '"' => {
-                // The quotes count towards the length.
+                // The length includes the quotes.
                 let end = position + 1;
                 if end > LOCAL_MAX_BYTES {
                     return Err(Reason::LocalTooLong.at(LOCAL_MAX_BYTES));
@@ -204,7 +204,7 @@ fn characters_after(address: &str, position: usize) -> &str {
     address.get(position..).unwrap_or_default()
 }
 
-/// A literal in brackets or a name; `offset` is where it begins in the address.
+/// A literal in brackets or a name, which begins at `offset` of the address.
 fn domain(domain: &str, offset: usize) -> Result<Domain, Problem> {
     if domain.is_empty() {
         return Err(Reason::DomainEmpty.at(offset));

@@ -1,7 +1,7 @@
-//! Checks email addresses and takes them apart, as a component.
+//! Checks email addresses and splits them into their parts, as a component.
 //!
-//! The rules are in [`address`], which knows nothing of components and is
-//! tested natively (`cargo test -p validate-email`).
+//! [`address`] has the rules. It has no code for components, so it is tested natively
+//! (`cargo test -p validate-email`).
 
 pub mod address;
 #[cfg(target_family = "wasm")]

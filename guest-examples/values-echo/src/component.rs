@@ -56,7 +56,7 @@ impl Guest for Component {
     }
 
     fn env(name: String) -> Option<String> {
-        // `var` panics on a name no variable can have.
+        // `var` panics on a name that no variable can have.
         if name.is_empty() || name.contains(['=', '\0']) {
             return None;
         }

@@ -1,9 +1,8 @@
-//! Every type of WIT, there and back: one function for each, which returns what
-//! it is given.
+//! One function for each type of WIT, which returns its argument.
 //!
-//! Besides, functions that reach outside (`print`, `complain`, `env`,
-//! `list-dir`, `connect`), one that always fails, and one that counts its calls
-//! and so tells a fresh instance from a used one.
+//! There are also functions that access the world outside (`print`, `complain`, `env`,
+//! `list-dir`, `connect`), one that always fails, and one that counts its calls, which
+//! shows whether the instance is new.
 
 #![cfg(target_family = "wasm")]
 

@@ -1,7 +1,7 @@
 //! A TCP connection through `wasi:sockets`.
 //!
-//! Not through `std::net`: on `wasm32-wasip1` that refuses by itself and would
-//! never ask the host, and it is the host's answer that matters here.
+//! It does not use `std::net`, which on `wasm32-wasip1` fails without asking the host;
+//! tests need the host's answer.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use wasip2::sockets::network::{
 };
 use wasip2::sockets::tcp_create_socket::create_tcp_socket;
 
-/// Connects and hangs up, or says at which step it was refused.
+/// Connects and closes the connection, or returns the step that was refused.
 pub(crate) fn connect(address: &str) -> Result<(), String> {
     let address: SocketAddr = address
         .parse()

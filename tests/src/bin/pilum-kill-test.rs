@@ -1,7 +1,8 @@
-//! The kill test for as long as somebody likes: `pilum-kill-test [CYCLES] [SEED]`.
+//! The kill test with any number of hosts: `pilum-kill-test [CYCLES] [SEED]`.
 
 use anyhow::{Context, Result, ensure};
 
+/// Hosts that are killed, unless an argument says otherwise.
 const CYCLES: u64 = 200;
 
 #[tokio::main]
@@ -9,7 +10,7 @@ const CYCLES: u64 = 200;
 async fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let mut number = |default: u64| match arguments.next() {
-        Some(text) => text.parse().with_context(|| format!("{text:?} is no number")),
+        Some(text) => text.parse().with_context(|| format!("{text:?} is not a number")),
         None => Ok(default),
     };
     let (cycles, seed) = (number(CYCLES)?, number(1)?);

@@ -1,4 +1,4 @@
-//! Where artifacts come from: web servers, and files below the roots.
+//! Artifacts from web servers and from files below the roots.
 
 mod files;
 mod restart;
@@ -17,21 +17,21 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tonic::Status;
 
-/// A web server on a loopback address. It ends with this.
+/// A web server on a loopback address. It ends when this is dropped.
 struct Server {
     address: String,
-    /// The paths asked for, in order.
+    /// The requested paths, in order.
     requests: Arc<Mutex<Vec<String>>>,
     _serving: JoinSet<()>,
 }
 
 impl Server {
-    /// Answers the n-th request, counted from 0, with what `answer` makes of it.
+    /// Starts a server that answers the n-th request, counted from 0, with `answer(n)`.
     async fn start(answer: impl Fn(usize) -> (StatusCode, Vec<u8>) + Clone + Send + Sync + 'static) -> Self {
         Self::slow(Duration::ZERO, answer).await
     }
 
-    /// The same, and takes its time for it.
+    /// The same, but each answer comes after `delay`.
     async fn slow(
         delay: Duration,
         answer: impl Fn(usize) -> (StatusCode, Vec<u8>) + Clone + Send + Sync + 'static,
@@ -84,21 +84,18 @@ fn add(task: &str, artifact: &ArtifactSpec) -> InvokeFunctionRequest {
     new_task(task, artifact, "add", numbers(&[2.0, 40.0]))
 }
 
-async fn call_ok(client: &RawClient, request: InvokeFunctionRequest) {
-    let answer = client.clone().invoke_function(request).await.unwrap().into_inner();
-    assert!(answer.success, "{answer:?}");
-}
-
-/// Refuses the call and creates nothing by it.
+/// Checks that the call is refused and that nothing is created; returns the status.
 async fn refusal(client: &RawClient, request: InvokeFunctionRequest) -> Status {
     let before = census(client).await.unwrap();
     let location = request.artifact_spec.clone().unwrap().location;
-    let Err(status) = client.clone().invoke_function(request).await else { panic!("{location} was taken") };
+    let Err(status) = client.clone().invoke_function(request).await else {
+        panic!("{location} was not refused")
+    };
     assert_eq!(census(client).await.unwrap(), before, "{location}");
     status
 }
 
-/// How many files there are below a directory.
+/// The number of files below a directory.
 fn files(directory: &Path) -> usize {
     std::fs::read_dir(directory)
         .unwrap()

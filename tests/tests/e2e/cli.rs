@@ -1,20 +1,20 @@
-//! The command line by hand: without a server, and against a host.
+//! The command line: without a host, and against one.
 
 mod bench;
 mod project;
 mod remote;
 
-use pilum_tests::{Pilum, Ran, guest_path, wasm};
+use pilum_tests::{CommandOutput, Pilum, guest_path, wasm};
 use serde_json::{Value as Json, json};
 use std::ffi::OsStr;
 use std::path::Path;
 
-async fn pilum<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Ran {
+async fn pilum<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> CommandOutput {
     Pilum::new(arguments).unwrap().run().await.unwrap()
 }
 
 #[track_caller]
-fn check_ended(ran: &Ran, code: i32, stdout: &str, stderr: &str) {
+fn check_ended(ran: &CommandOutput, code: i32, stdout: &str, stderr: &str) {
     assert_eq!(ran.code, Some(code), "{ran:?}");
     assert!(ran.stdout.contains(stdout), "{stdout:?}: {ran:?}");
     assert!(ran.stderr.contains(stderr), "{stderr:?}: {ran:?}");
@@ -24,7 +24,7 @@ fn path(name: &str) -> String {
     guest_path(name).unwrap().to_str().unwrap().to_owned()
 }
 
-/// A folder for native code, so that nothing is written to a person's cache.
+/// A folder for native code, so that the user's cache is not changed.
 struct Here(tempfile::TempDir);
 
 impl Here {
@@ -36,14 +36,14 @@ impl Here {
         self.0.path()
     }
 
-    /// A file in it.
+    /// Writes a file into the folder; returns its path.
     fn file(&self, name: &str, content: &[u8]) -> String {
         let path = self.path().join(name);
         std::fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
-    async fn run(&self, arguments: &[&str]) -> Ran {
+    async fn run(&self, arguments: &[&str]) -> CommandOutput {
         let data = self.path().join("data");
         let data = data.to_str().unwrap();
         pilum(arguments.iter().chain(&["--data-dir", data])).await
@@ -63,7 +63,7 @@ impl Here {
 }
 
 #[tokio::test]
-async fn help_teaches() {
+async fn help_has_examples() {
     for (arguments, says) in [
         (&["--help"][..], &["pilum invoke ./function.wasm NAME key=value", "pilum serve"][..]),
         (&["serve", "--help"], &["pilum ready grpc=HOST:PORT", "PILUM_SYNC_EXECUTION__", "port 0"]),
@@ -93,7 +93,7 @@ async fn help_teaches() {
 }
 
 #[tokio::test]
-async fn a_file_runs_here() {
+async fn a_file_runs_without_a_host() {
     let here = Here::new();
     let component = path("calculate-fibonacci.wasm");
     let core = path("calculate-fibonacci.core.wasm");
@@ -109,7 +109,7 @@ async fn a_file_runs_here() {
     let ada: Json = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(ada["domain"], "example.org");
 
-    // A string is printed as it is; a value that looks like JSON is made one by quotes.
+    // A string is printed without quotes. Quotes make a string of a value that is JSON.
     let echo = path("values-echo.wasm");
     here.check(&["invoke", &echo, "echo-string", "hello world"], "hello world").await;
     here.check(&["invoke", &echo, "echo-string", "value=\"5\""], "5").await;
@@ -125,7 +125,7 @@ async fn a_file_runs_here() {
 }
 
 #[tokio::test]
-async fn a_command_runs_here() {
+async fn a_command_runs_without_a_host() {
     let here = Here::new();
     let article = format!("text=@{}", path("../extract-keywords/article.txt"));
     for guest in ["extract-keywords.wasm", "extract-keywords.command.wasm"] {
@@ -140,7 +140,7 @@ async fn a_command_runs_here() {
 }
 
 #[tokio::test]
-async fn a_failure_is_1_and_a_refusal_is_2() {
+async fn the_exit_code_is_1_for_a_failure_and_2_for_a_refusal() {
     let here = Here::new();
     let [component, emails, trap, spin] =
         ["calculate-fibonacci.wasm", "validate-email.wasm", "hostile_trap.wasm", "hostile_spin.wasm"]
@@ -175,7 +175,7 @@ async fn a_failure_is_1_and_a_refusal_is_2() {
 }
 
 #[tokio::test]
-async fn json_for_scripts() {
+async fn the_json_output_is_complete() {
     let here = Here::new();
     let component = path("calculate-fibonacci.wasm");
     let ran = here.run(&["invoke", &component, "add", "2", "40", "--json"]).await;
@@ -203,7 +203,7 @@ async fn json_for_scripts() {
 }
 
 #[tokio::test]
-async fn inspecting_files() {
+async fn inspect_shows_functions_and_imports() {
     let here = Here::new();
     let inspect = async |name: &str| {
         let text = here.run(&["inspect", &path(name)]).await;

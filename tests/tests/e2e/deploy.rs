@@ -1,4 +1,4 @@
-//! Deploying tasks: revisions, the way back, and what a task says of itself.
+//! Deploying tasks: revisions, rollbacks, policies, and the description of a task.
 
 use crate::http::deployed;
 use futures::StreamExt as _;
@@ -48,7 +48,7 @@ async fn result(client: &Client, deployed: &DeployResult, function: &str) -> Jso
 }
 
 #[tokio::test]
-async fn a_deploy_of_other_code_is_a_revision_and_a_rollback_returns() {
+async fn other_code_is_a_new_revision_and_a_rollback_returns_to_the_old_one() {
     let data = tempfile::tempdir().unwrap();
     let host = Host::builder().data_dir(data.path()).start().await.unwrap();
     let client = host.client().await.unwrap();
@@ -62,7 +62,7 @@ async fn a_deploy_of_other_code_is_a_revision_and_a_rollback_returns() {
     let back = client.rollback("answer", None).await.unwrap();
     assert_eq!((back.revision.number, back.changed), (1, true));
     assert_eq!(result(&client, &first, "answer").await, json!(1));
-    // All of it is there after a crash, and the code of both.
+    // After a crash both revisions and their code are there.
     host.kill().await.unwrap();
     let host = Host::builder().data_dir(data.path()).start().await.unwrap();
     let client = host.client().await.unwrap();
@@ -101,7 +101,7 @@ async fn a_call_under_way_finishes_on_the_revision_it_began_with() {
 }
 
 #[tokio::test]
-async fn a_policy_holds() {
+async fn a_policy_is_enforced() {
     let host = Host::start().await.unwrap();
     let client = host.client().await.unwrap();
     let limits = PolicyLimits { timeout: Some(Duration::from_millis(200)), ..PolicyLimits::default() };
@@ -114,14 +114,14 @@ async fn a_policy_holds() {
     let Err(ClientError::Status(refused)) =
         deploy(&client, "large", answering(1), Policy { limits, ..Policy::default() }).await
     else {
-        panic!("it was deployed");
+        panic!("the deployment was not refused");
     };
     assert_eq!(refused.code, Code::InvalidArgument);
     assert!(refused.message.contains("policy.limits.memory_max_bytes"), "{}", refused.message);
 }
 
 #[tokio::test]
-async fn instances_stand_ready_and_are_used_once() {
+async fn instances_of_the_warm_pool_are_used_once() {
     let host = Host::start().await.unwrap();
     let client = host.client().await.unwrap();
     let instances = InstancePolicy { idle_min: 2, ..InstancePolicy::default() };
@@ -131,11 +131,11 @@ async fn instances_stand_ready_and_are_used_once() {
     for _ in 0..20 {
         let call = Call::new(Target::Existing(task.task_id.clone()), FunctionName::parse("calls").unwrap());
         let invoked = client.invoke(call).await.unwrap();
-        assert_eq!(result_of(&invoked).unwrap(), json!(1), "no call sees what another left");
+        assert_eq!(result_of(&invoked).unwrap(), json!(1), "no call sees the state of another call");
         assert_eq!(invoked.status.metrics.get("instance_calls").map(String::as_str), Some("1"));
         ids.insert(invoked.instance_id.unwrap().to_string());
     }
-    assert_eq!(ids.len(), 20, "each has an id of its own");
+    assert_eq!(ids.len(), 20, "each instance has its own id");
 }
 
 #[tokio::test]
@@ -175,15 +175,15 @@ async fn a_task_describes_itself() {
 }
 
 #[tokio::test]
-async fn uploads_are_bounded_and_whole() {
+async fn uploads_are_bounded_and_complete() {
     let host = Host::builder().config("[artifacts]\nmax_bytes = 100000").start().await.unwrap();
     let client = host.client().await.unwrap();
     let Err(ClientError::Status(refused)) = client.upload(vec![0; 100_001].into(), |_| {}).await else {
-        panic!("it was taken");
+        panic!("the upload was not refused");
     };
     assert_eq!(refused.code, Code::FailedPrecondition);
     assert!(refused.message.contains("100000"), "{}", refused.message);
-    // Nothing is no artifact either, which shows when it is deployed.
+    // No bytes are no artifact; deploying them is refused.
     let nothing = client.upload(Vec::new().into(), |_| {}).await.unwrap();
     let deployment = |source| Deployment {
         name: TaskName::parse("nothing").unwrap(),
@@ -194,13 +194,13 @@ async fn uploads_are_bounded_and_whole() {
     };
     let Err(ClientError::Status(refused)) = client.deploy(deployment(nothing)).await else { panic!() };
     assert_eq!(refused.code, Code::FailedPrecondition);
-    // What was never uploaded is not there.
+    // An artifact that was never uploaded is unavailable.
     let checksum = Some(pilum_types::Digest::from_bytes([7; 32]));
     let never = ArtifactSource { location: "uploaded:".to_owned(), checksum };
     let Err(ClientError::Status(refused)) = client.deploy(deployment(never)).await else { panic!() };
     assert_eq!(refused.code, Code::Unavailable);
     assert!(refused.message.contains("upload them again"), "{}", refused.message);
-    // One that breaks off halfway leaves nothing behind.
+    // An upload that breaks off creates nothing.
     let mut raw = HostServiceClient::connect(format!("http://{}", host.grpc)).await.unwrap();
     let half = futures::stream::iter([UploadArtifactRequest { chunk: vec![0; 10] }])
         .chain(futures::stream::pending());
@@ -210,7 +210,7 @@ async fn uploads_are_bounded_and_whole() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_deployment_is_named() {
+async fn a_wrong_deployment_is_refused_with_its_field() {
     let host = Host::start().await.unwrap();
     let mut raw = HostServiceClient::connect(format!("http://{}", host.grpc)).await.unwrap();
     let source = host.client().await.unwrap().upload(answering(1).into(), |_| {}).await.unwrap();
@@ -277,7 +277,7 @@ async fn what_is_wrong_with_a_deployment_is_named() {
 }
 
 #[tokio::test]
-async fn racing_deployments_end_in_one_order() {
+async fn deployments_at_once_get_consecutive_numbers() {
     let host = Host::start().await.unwrap();
     let client = host.client().await.unwrap();
     let racers = (0..12).map(|i| {
@@ -289,7 +289,7 @@ async fn racing_deployments_end_in_one_order() {
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=12).collect::<Vec<_>>());
     let described = client.describe("race").await.unwrap();
-    assert_eq!(described.revisions.len(), 11, "ten are kept beside the one in force");
+    assert_eq!(described.revisions.len(), 11, "ten revisions are kept beside the active one");
     let functions = Functions::of_bytes(&host, "other", &answering(5)).await.unwrap();
     assert_eq!(functions.result("answer", json!({})).await.unwrap(), json!(5));
 }

@@ -1,5 +1,5 @@
-//! What an asynchronous caller is promised: what was accepted is kept, reaches an
-//! end, and can be followed there.
+//! The promises to asynchronous callers: an accepted execution is kept, reaches a
+//! terminal state, and can be followed until then.
 
 mod callbacks;
 mod dead_letters;
@@ -13,17 +13,17 @@ use pilum_tests::{Functions, Host, Script};
 use pilum_types::ExecutionId;
 use serde_json::Value as Json;
 
-/// Accepts a call; returns its id.
-async fn accept(functions: &Functions, call: Call) -> ExecutionId {
+/// Submits a call; returns its id.
+async fn submit(functions: &Functions, call: Call) -> ExecutionId {
     functions.client().invoke(call.mode(Mode::Async)).await.unwrap().execution_id
 }
 
-/// A script as a task of its own.
+/// A task that runs the script.
 async fn script(host: &Host, name: &str, script: &Script) -> Functions {
     Functions::of_bytes(host, name, &script.wasm().unwrap()).await.unwrap()
 }
 
-/// What the HTTP listener answers, as JSON.
+/// The status and the JSON body of an HTTP answer.
 async fn json_at(host: &Host, path: &str) -> (u16, Json) {
     let (status, body) = pilum_tests::get(&host.http, path).await.unwrap();
     (status, serde_json::from_str(&body).unwrap())

@@ -1,4 +1,8 @@
-//! Every example function does its real job through the host.
+//! Guests of every kind: the example functions, every type of value, and imports beyond
+//! WASI.
+
+mod imports;
+mod values;
 
 use pilum_client::{Code, Mode};
 use pilum_tests::{Functions, Host, ended, guest_path, json_of, result_of};
@@ -18,25 +22,25 @@ async fn check_failure(functions: &Functions, function: &str, parameters: Json, 
 }
 
 #[tokio::test]
-async fn fibonacci_as_a_core_module() {
+async fn a_core_module_computes_fibonacci_numbers() {
     let host = Host::start().await.unwrap();
     let core = Functions::of_guest(&host, "calculate-fibonacci.core.wasm").await.unwrap();
     check(&core, "add", json!([2, 40]), json!(42)).await;
     check(&core, "add", json!({ "p1": 40, "p0": -2 }), json!(38)).await;
-    // A core module's parameters have no names: others than p0, p1 are only for the reader.
+    // A core module's parameters have no names; p0 and p1 stand for them.
     check(&core, "add", json!({ "a": 2, "b": 40 }), json!(42)).await;
     check(&core, "add", json!([i32::MAX, 1]), json!(i32::MIN)).await;
     for (n, fibonacci) in [(0, json!(0)), (1, json!(1)), (50, json!(12_586_269_025_i64))] {
         check(&core, "calculate-fibonacci", json!([n]), fibonacci).await;
     }
-    // Beyond 2^53 a JSON number would not be exact.
+    // Beyond 2^53 a JSON number is not exact.
     check(&core, "calculate-fibonacci", json!([92]), json!("7540113804746346429")).await;
     check_failure(&core, "calculate-fibonacci", json!([93]), "TRAP_UNREACHABLE", "unreachable").await;
     check_failure(&core, "calculate-fibonacci", json!([-1]), "TRAP_UNREACHABLE", "calculate-fibonacci").await;
 }
 
 #[tokio::test]
-async fn fibonacci_as_a_component() {
+async fn a_component_computes_fibonacci_numbers() {
     let host = Host::start().await.unwrap();
     let component = Functions::of_guest(&host, "calculate-fibonacci.wasm").await.unwrap();
     check(&component, "add", json!({ "b": 40, "a": 2 }), json!(42)).await;
@@ -48,7 +52,7 @@ async fn fibonacci_as_a_component() {
 }
 
 #[tokio::test]
-async fn email_addresses() {
+async fn a_component_checks_email_addresses() {
     let host = Host::start().await.unwrap();
     let emails = Functions::of_guest(&host, "validate-email.wasm").await.unwrap();
     let ada = json!({
@@ -70,7 +74,7 @@ async fn email_addresses() {
         assert!(!problem["message"].as_str().unwrap().is_empty(), "{address:?}: {message}");
     }
 
-    // Inside a list a result is a value, and one bad address fails nothing.
+    // Inside a list a result is a value, so one bad address does not fail the call.
     let addresses = json!({ "addresses": ["ada+news@example.org", "x@localhost"] });
     let all = emails.result("validate-all", addresses).await.unwrap();
     assert_eq!(all[0], json!({ "ok": ada }));
@@ -79,7 +83,7 @@ async fn email_addresses() {
 }
 
 #[tokio::test]
-async fn keywords_of_an_article() {
+async fn a_command_finds_the_keywords_of_an_article() {
     let host = Host::start().await.unwrap();
     let text = std::fs::read_to_string(guest_path("../extract-keywords/article.txt").unwrap()).unwrap();
     let component = Functions::of_guest(&host, "extract-keywords.wasm").await.unwrap();
@@ -94,7 +98,7 @@ async fn keywords_of_an_article() {
     assert!((1..=bridges as u64).contains(&keywords[0]["count"].as_u64().unwrap()), "{report}");
     assert!(keywords.is_sorted_by(|a, b| a["score"].as_f64() >= b["score"].as_f64()), "{report}");
     assert!(report["words"].as_u64().unwrap() > 300, "{report}");
-    // A command answers to any name, and its two forms give the same answer.
+    // A command runs for any function name, and both of its forms give the same answer.
     assert_eq!(component.result("whatever", parameters).await.unwrap(), report);
     let by_default = component.result("extract", json!({ "text": text })).await.unwrap();
     assert_eq!(by_default["keywords"].as_array().unwrap().len(), 10);
@@ -102,7 +106,7 @@ async fn keywords_of_an_article() {
     let bad = [json!({}), json!({ "text": 5 }), json!({ "text": "", "limit": 0 }), json!({ "txt": "" })];
     for bad in bad {
         check_failure(&module, "run", bad.clone(), "GUEST_EXIT", "exit code 2").await;
-        // wasi:cli/exit has no other code than 1.
+        // wasi:cli/exit has only the exit code 1.
         check_failure(&component, "run", bad, "GUEST_EXIT", "exit code 1").await;
     }
     let failed = module.invoke("run", json!({ "text": "", "limit": 0 })).await.unwrap();
@@ -111,7 +115,7 @@ async fn keywords_of_an_article() {
     assert_eq!(report.logs, ["stderr: extract-keywords: limit must be a whole number from 1 to 1000, not 0"]);
 }
 
-/// Orders by region, and the revenue of all, computed from the table itself.
+/// The number of orders of each region and the total revenue, computed from the table.
 fn tallied(csv: &str) -> (BTreeMap<String, u64>, f64) {
     let (mut orders, mut revenue) = (BTreeMap::new(), 0.0);
     for row in csv.lines().skip(1) {
@@ -123,8 +127,8 @@ fn tallied(csv: &str) -> (BTreeMap<String, u64>, f64) {
     (orders, revenue)
 }
 
-/// The names of fields as WIT writes them, with hyphens; numbers to 12 digits,
-/// since reading JSON may miss the last bit.
+/// Renames fields as WIT writes them, with hyphens, and rounds numbers to 12 digits,
+/// because reading JSON may lose the last bit.
 fn hyphenated(json: Json) -> Json {
     match json {
         Json::Array(items) => items.into_iter().map(hyphenated).collect(),
@@ -137,14 +141,14 @@ fn hyphenated(json: Json) -> Json {
 }
 
 #[tokio::test]
-async fn a_dataset_of_100_000_rows() {
+async fn a_dataset_of_100_000_rows_is_analysed() {
     let host = Host::start().await.unwrap();
     let csv = std::fs::read_to_string(guest_path("sales.csv").unwrap()).unwrap();
     let component = Functions::of_guest(&host, "analyze-dataset.wasm").await.unwrap();
     let command = Functions::of_guest(&host, "analyze-dataset.command.wasm").await.unwrap();
     let parameters = json!({ "csv": csv, "resamples": 20 });
 
-    // Both at once: one is accepted and runs by itself, for the other we wait.
+    // Both forms at once: one asynchronously, the other synchronously.
     let call = component.call("analyze-dataset", parameters.clone()).unwrap().mode(Mode::Async);
     let accepted = component.client().invoke(call).await.unwrap();
     assert_eq!(accepted.status.state, State::Pending);
@@ -174,7 +178,7 @@ async fn a_dataset_of_100_000_rows() {
 }
 
 #[tokio::test]
-async fn datasets_that_cannot_be_analysed() {
+async fn wrong_datasets_are_refused_by_the_guest() {
     let host = Host::start().await.unwrap();
     let component = Functions::of_guest(&host, "analyze-dataset.wasm").await.unwrap();
     let command = Functions::of_guest(&host, "analyze-dataset.command.wasm").await.unwrap();
@@ -199,7 +203,7 @@ async fn datasets_that_cannot_be_analysed() {
 }
 
 #[tokio::test]
-async fn what_a_typed_function_prints_is_its_log() {
+async fn the_output_of_a_typed_function_is_its_log() {
     let host = Host::start().await.unwrap();
     let echo = Functions::of_guest(&host, "values-echo.wasm").await.unwrap();
     let logs = async |function: &str, line: &str| {
@@ -210,13 +214,13 @@ async fn what_a_typed_function_prints_is_its_log() {
     assert_eq!(logs("print", "grüße 𝄞").await, ["stdout: grüße 𝄞"]);
     assert_eq!(logs("complain", "oh no").await, ["stderr: oh no"]);
     assert_eq!(logs("print", "").await, ["stdout: "]);
-    // No line can be forged, and no terminal steered.
+    // The guest cannot forge a line or send control characters to a terminal.
     assert_eq!(logs("print", "a\nstderr: b\r\n").await, ["stdout: a", "stdout: stderr: b", "stdout: "]);
     assert_eq!(logs("complain", "\u{1b}[2J\u{0}\r!").await, ["stderr: \\u{1b}[2J\\u{0}\\r!"]);
 }
 
 #[tokio::test]
-async fn full_and_short_names() {
+async fn a_function_has_a_full_and_a_short_name() {
     let host = Host::start().await.unwrap();
     let emails = Functions::of_guest(&host, "validate-email.wasm").await.unwrap();
     for name in [

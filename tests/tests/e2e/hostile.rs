@@ -1,7 +1,7 @@
-//! Guests that mean harm: stopped within their limits, unnoticed by the others.
+//! Hostile guests are stopped at their limits and do not affect other calls.
 //!
-//! Times are generous, because these tests share their machine with others;
-//! what is exact is the code, the state, and that the host is well afterwards.
+//! The bounds on time are generous, because these tests share their machine with
+//! others. The error code, the state and the host's health afterwards are exact.
 
 mod bombs;
 mod modules;
@@ -16,10 +16,10 @@ use std::time::Duration;
 
 /// How much later than its deadline a call may end on a busy machine.
 const LATE_MAX: Duration = Duration::from_secs(2);
-/// What a host may need beside what its guests are allowed: code, records, buffers.
+/// Memory that a host may use beside that of its guests: for code, records and buffers.
 const SLACK_BYTES: u64 = 32 << 20;
 
-/// Calls with a timeout; the call must fail, and in time.
+/// Makes a call with a timeout. The call must fail, and not much later than that.
 async fn stopped(functions: &Functions, function: &str, timeout: Duration) -> InvokeResult {
     let call = functions.call(function, json!(null)).unwrap().timeout(timeout);
     let invoked = functions.client().invoke(call).await.unwrap();
@@ -34,7 +34,7 @@ async fn check_stopped(functions: &Functions, timeout_ms: u64, state: State, cod
     status.error_message
 }
 
-/// The host is healthy, idle, and serves a good caller.
+/// Checks that the host is healthy and idle and serves a call.
 async fn check_unharmed(host: &Host) {
     let good = Functions::of_guest(host, "calculate-fibonacci.wasm").await.unwrap();
     assert_eq!(good.result("add", json!([2, 40])).await.unwrap(), 42);
@@ -42,7 +42,7 @@ async fn check_unharmed(host: &Host) {
     assert_eq!((health.status.as_str(), health.running), ("healthy", 0), "{health:?}");
 }
 
-/// The host's memory after a first good call.
+/// The host's resident memory after a first call.
 async fn resident_at_rest(host: &Host) -> u64 {
     check_unharmed(host).await;
     resident_bytes(host.pid().unwrap()).unwrap()
@@ -80,7 +80,7 @@ async fn loops_and_sleeps_end_at_their_deadline() {
 }
 
 #[tokio::test]
-async fn thirty_at_once_starve_nobody() {
+async fn thirty_hostile_guests_do_not_block_other_calls() {
     const TIMEOUT: Duration = Duration::from_secs(3);
     let host = Host::start().await.unwrap();
     check_unharmed(&host).await;
@@ -88,7 +88,7 @@ async fn thirty_at_once_starve_nobody() {
     let mut bad = Vec::new();
     for guest in ["hostile_spin.wasm", "hostile_spin.component.wasm", "hostile_sleep.component.wasm"] {
         let guest = Functions::of_guest(&host, guest).await.unwrap();
-        // Compiled beforehand, so that all thirty run together.
+        // Compiled first, so that all thirty run at the same time.
         stopped(&guest, "run", Duration::from_millis(1)).await;
         bad.extend(std::iter::repeat_n(guest, 10));
     }
@@ -102,14 +102,14 @@ async fn thirty_at_once_starve_nobody() {
         good.client().health().await.unwrap().running
     };
     let (ended, left) = tokio::join!(all_bad, meanwhile);
-    // The good calls were served beside the bad ones, not after them.
+    // The good calls were served while hostile ones ran.
     assert!(left > 0, "{left} ran");
     assert!(ended.iter().all(|invoked| invoked.status.state == State::Timeout));
     check_unharmed(&host).await;
 }
 
 #[tokio::test]
-async fn hungry_guests_get_no_more_than_their_cap() {
+async fn a_guest_gets_no_more_memory_than_its_limit() {
     const CAP: u64 = 64 << 20;
     let host = Host::builder().config(&format!("[limits]\nmemory_max_bytes = {CAP}")).start().await.unwrap();
     let at_rest = resident_at_rest(&host).await;
@@ -131,7 +131,7 @@ async fn hungry_guests_get_no_more_than_their_cap() {
 }
 
 #[tokio::test]
-async fn endless_recursion_two_hundred_times() {
+async fn endless_recursion_fails_each_time() {
     let host = Host::start().await.unwrap();
     let at_rest = resident_at_rest(&host).await;
     for guest in ["hostile_recursion.wasm", "hostile_recursion.component.wasm"] {
@@ -146,7 +146,7 @@ async fn endless_recursion_two_hundred_times() {
 }
 
 #[tokio::test]
-async fn a_trap_is_told_with_its_backtrace() {
+async fn a_trap_is_reported_with_its_backtrace() {
     let host = Host::start().await.unwrap();
     for guest in ["hostile_trap.wasm", "hostile_trap.component.wasm"] {
         let guest = Functions::of_guest(&host, guest).await.unwrap();
@@ -158,7 +158,7 @@ async fn a_trap_is_told_with_its_backtrace() {
 }
 
 #[tokio::test]
-async fn floods_of_output_are_cut() {
+async fn endless_output_is_cut_at_its_limits() {
     const RESULT_MAX: u64 = 1 << 20;
     let config = format!("[limits]\nresult_max_bytes = {RESULT_MAX}\nlog_max_bytes = 65536");
     let host = Host::builder().config(&config).start().await.unwrap();
@@ -185,10 +185,10 @@ async fn floods_of_output_are_cut() {
     check_unharmed(&host).await;
 }
 
-/// The asynchronous door leads to the same limits, and cancelling stops a guest
-/// wherever it is.
+/// Asynchronous calls have the same limits, and cancelling stops a guest in a loop and in
+/// a host call.
 #[tokio::test]
-async fn asynchronous_ones_are_stopped_too() {
+async fn asynchronous_guests_are_stopped_too() {
     let host = Host::start().await.unwrap();
     for guest in ["hostile_spin.wasm", "hostile_sleep.component.wasm"] {
         let guest = Functions::of_guest(&host, guest).await.unwrap();

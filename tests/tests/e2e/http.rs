@@ -1,4 +1,4 @@
-//! HTTP handlers: under `/fn/{task}/…`, and by name over gRPC.
+//! HTTP handlers, called by HTTP under `/fn/{task}/…` and by name over gRPC.
 
 mod by_name;
 mod hostile;
@@ -9,7 +9,7 @@ use pilum_tests::{Host, guest};
 use pilum_types::{Policy, TaskId, TaskName};
 use reqwest::Response;
 
-/// A task of a built guest, deployed as a user would.
+/// Uploads a built guest and deploys it as a task, as a user does.
 pub(crate) async fn deployed(host: &Host, name: &str, file: &str, policy: Policy) -> (Client, TaskId) {
     let client = host.client().await.unwrap();
     let source = client.upload(guest(file).unwrap().into(), |_| {}).await.unwrap();
@@ -33,7 +33,7 @@ async fn cases() -> Host {
 
 /// A client for a host on this machine.
 pub(crate) fn http() -> reqwest::Client {
-    // It wants to be told which cryptography it would use, were there any.
+    // The client needs a provider of cryptography, though these tests use none.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::new()
 }

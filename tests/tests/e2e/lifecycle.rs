@@ -1,8 +1,8 @@
-//! How a host starts, refuses to start, ends, and starts again.
+//! How a host starts, refuses to start, ends and starts again.
 
 use futures::future::join_all;
 use pilum_client::{Code, Mode};
-use pilum_tests::{Functions, Host, Pilum, Ran, Script, digest_of, guest, guest_path, until};
+use pilum_tests::{CommandOutput, Functions, Host, Pilum, Script, digest_of, guest, guest_path, until};
 use pilum_types::{Output, State};
 use serde_json::{Value as Json, json};
 use std::net::SocketAddr;
@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
-/// How long a host may take to end beyond its drain, on a busy machine.
+/// How long a host may take to end after its drain, on a busy machine.
 const END_MAX: Duration = Duration::from_secs(20);
 
-/// Arguments of a host that could start anywhere, with this configuration file.
+/// The arguments of a host on free ports, with this configuration file.
 fn serve<'a>(config: &'a str, data: &'a str) -> Vec<&'a str> {
     let free = "127.0.0.1:0";
     vec!["serve", "--config", config, "--data-dir", data, "--grpc-listen", free, "--http-listen", free]
@@ -26,8 +26,8 @@ fn signal(pid: u32, name: &str) {
     assert!(kill.success());
 }
 
-/// Starts `pilum serve ARGUMENTS`, ends it with SIGTERM once it is ready; gives
-/// what it wrote to standard output and to standard error.
+/// Starts `pilum serve ARGUMENTS` and ends it with SIGTERM when it is ready; returns its
+/// standard output and standard error.
 async fn served(arguments: &[&str], config: &str) -> (String, String) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("pilum.toml");
@@ -57,7 +57,7 @@ async fn served(arguments: &[&str], config: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn one_line_on_standard_output_and_the_log_on_standard_error() {
+async fn standard_output_has_one_line_and_standard_error_the_log() {
     let free = ["--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"];
     let (stdout, log) = served(&free, "").await;
     let line = stdout.strip_suffix('\n').unwrap();
@@ -93,11 +93,11 @@ async fn sigterm_lets_a_running_call_end() {
     let (called, ended_well) = tokio::join!(slow.invoke("run", json!({})), terminated);
     assert_eq!(called.unwrap().status.output, Some(Output::Raw(b"done".to_vec())));
     assert!(ended_well, "exit code 0");
-    assert!(client.health().await.is_err(), "nobody listens any more");
+    assert!(client.health().await.is_err(), "the host does not listen any more");
 }
 
 #[tokio::test]
-async fn sigterm_stops_what_does_not_end() {
+async fn sigterm_stops_calls_that_do_not_end() {
     let drained = Duration::from_millis(500);
     let host = Host::builder().config("[shutdown]\ndrain_timeout_ms = 500").start().await.unwrap();
     let sleep = Functions::of_guest(&host, "hostile_sleep.wasm").await.unwrap();
@@ -109,20 +109,20 @@ async fn sigterm_stops_what_does_not_end() {
     let client = sleep.client().clone();
     let terminated = async {
         let running = async || Ok((client.health().await?.running == 3).then_some(()));
-        until("three to run", running).await.unwrap();
+        until("three calls to run", running).await.unwrap();
         let began = Instant::now();
         (host.terminate(END_MAX).await.unwrap(), began.elapsed())
     };
     let (called, (ended_well, took)) = tokio::join!(spin.invoke("run", json!(null)), terminated);
     assert!(ended_well, "exit code 0");
     assert!(took >= drained && took < drained + Duration::from_secs(7), "{took:?}");
-    // The caller that waited was told.
+    // The synchronous caller got an answer.
     let status = called.unwrap().status;
     assert_eq!((status.state, status.error_code.as_deref()), (State::Cancelled, Some("CANCELLED")));
 }
 
 #[tokio::test]
-async fn an_address_in_use_is_named() {
+async fn an_address_in_use_is_named_in_the_error() {
     let host = Host::start().await.unwrap();
     let data = tempfile::tempdir().unwrap();
     let data = data.path().to_str().unwrap();
@@ -140,16 +140,16 @@ async fn an_address_in_use_is_named() {
 }
 
 #[track_caller]
-fn check_refused(ran: &Ran, says: &[&str]) {
+fn check_refused(ran: &CommandOutput, says: &[&str]) {
     assert!(ran.code.is_some_and(|code| code != 0), "{ran:?}");
     assert_eq!(ran.stdout, "", "{ran:?}");
     for says in says {
         assert!(ran.stderr.contains(says), "{says:?}: {}", ran.stderr);
     }
-    assert_eq!(ran.stderr.trim_end().lines().count(), 1, "one line says it: {}", ran.stderr);
+    assert_eq!(ran.stderr.trim_end().lines().count(), 1, "the error is one line: {}", ran.stderr);
 }
 
-/// Each with what its message must say: the line, the key, what would be right.
+/// Configurations, each with the texts that its error message must contain.
 const BAD_FILES: &[(&str, &[&str])] = &[
     (
         "[sync_execution]\nmax_concurent_requests = 5",
@@ -205,7 +205,7 @@ async fn bad_configurations_are_refused_with_key_and_line() {
         let ran = Pilum::new(serve(file, data)).unwrap().run().await.unwrap();
         check_refused(&ran, says);
         if says[0].starts_with("line") {
-            assert!(ran.stderr.contains(file), "the file is named: {}", ran.stderr);
+            assert!(ran.stderr.contains(file), "the error names the file: {}", ran.stderr);
         }
     };
     join_all(BAD_FILES.iter().enumerate().map(|(i, (text, says))| check(i, text, says))).await;
@@ -226,7 +226,7 @@ async fn bad_configurations_are_refused_with_key_and_line() {
     let ran = Pilum::new(serve(empty, empty)).unwrap().run().await.unwrap();
     assert!(ran.code.is_some_and(|code| code != 0) && ran.stdout.is_empty(), "{ran:?}");
     assert!(ran.stderr.contains("empty.toml"), "{}", ran.stderr);
-    assert!(!Path::new(data).exists(), "nothing was begun");
+    assert!(!Path::new(data).exists(), "no data directory is made");
 }
 
 #[tokio::test]
@@ -259,13 +259,13 @@ async fn bad_variables_are_refused_by_name() {
         let ran = Pilum::new(serve(file, data)).unwrap().env(name, value).run().await.unwrap();
         check_refused(&ran, says);
         if !says[0].contains(" is ") {
-            assert!(ran.stderr.contains(name), "the variable is named: {}", ran.stderr);
+            assert!(ran.stderr.contains(name), "the error names the variable: {}", ran.stderr);
         }
     }
 }
 
 #[tokio::test]
-async fn listening_for_everybody_must_be_said() {
+async fn a_public_address_must_be_allowed_explicitly() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     let data = data.to_str().unwrap();
@@ -312,7 +312,7 @@ async fn a_restart_needs_neither_the_artifact_nor_a_compiler() {
     assert_eq!(fibonacci.result("add", json!([1, 1])).await.unwrap(), 2);
     assert!(first.terminate(END_MAX).await.unwrap());
 
-    // The file went with the first host's folder; now its copy goes too.
+    // The first host's folder and the file in it are deleted; now the copy is deleted too.
     std::fs::remove_dir_all(data.path().join("blobs")).unwrap();
     let location = format!("file://{}", guest_path(".").unwrap().join("gone.wasm").display());
     let second = Host::builder().data_dir(data.path()).start().await.unwrap();
@@ -320,7 +320,7 @@ async fn a_restart_needs_neither_the_artifact_nor_a_compiler() {
     assert_eq!(gone.result("add", json!([2, 2])).await.unwrap(), 4);
     assert!(second.terminate(END_MAX).await.unwrap());
 
-    // Without the native code there is nothing left to run.
+    // Without the native code the host has nothing to run.
     std::fs::remove_dir_all(data.path().join("native")).unwrap();
     let third = Host::builder().data_dir(data.path()).start().await.unwrap();
     let gone = Functions::at(&third, "fibonacci", location, &digest_of(&wasm)).await.unwrap();

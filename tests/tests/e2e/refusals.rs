@@ -1,6 +1,5 @@
-//! Requests that never become an execution: the contract's table of failures,
-//! row by row. Each refusal has its code, names the field to blame, and leaves
-//! nothing behind.
+//! Requests that never become an execution. Each refusal has the code that the
+//! contract gives it, names the wrong field, and creates nothing.
 
 mod bounds;
 mod capacity;
@@ -15,9 +14,9 @@ use pilum_tests::wire::{RawClient, census};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-/// Refuses `request`: with this code, a `google.rpc.BadRequest` that names
-/// `field` (none where it is empty), a message that says all of `says`, and
-/// nothing created by it.
+/// Checks that the host refuses `request` with this code, with a
+/// `google.rpc.BadRequest` that names `field` (without one if `field` is empty), with a
+/// message that contains all of `says`, and that nothing is created.
 async fn check(client: &RawClient, request: InvokeFunctionRequest, code: Code, field: &str, says: &[&str]) {
     let before = census(client).await.unwrap();
     let what = format!("expected {code:?} of {field:?} saying {says:?}");
@@ -35,7 +34,7 @@ fn check_status(status: &Status, code: Code, field: &str, says: &[&str]) {
     for text in says {
         assert!(status.message().contains(text), "{what}");
     }
-    let blamed: Vec<_> = status
+    let named: Vec<_> = status
         .get_details_bad_request()
         .map(|details| details.field_violations)
         .unwrap_or_default()
@@ -43,7 +42,7 @@ fn check_status(status: &Status, code: Code, field: &str, says: &[&str]) {
         .map(|violation| violation.field)
         .collect();
     let expected: &[&str] = if field.is_empty() { &[] } else { &[field] };
-    assert_eq!(blamed, expected, "{what}");
-    // Every INVALID_ARGUMENT says what to change.
+    assert_eq!(named, expected, "{what}");
+    // Every INVALID_ARGUMENT names the field to change, and no other code does.
     assert_eq!(code == Code::InvalidArgument, !field.is_empty(), "{what}");
 }

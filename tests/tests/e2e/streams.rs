@@ -13,7 +13,7 @@ async fn stream(functions: &Functions, function: &str, parameters: serde_json::V
     functions.client().stream(call).await.unwrap()
 }
 
-async fn piece(chunks: &mut Chunks) -> Vec<u8> {
+async fn chunk(chunks: &mut Chunks) -> Vec<u8> {
     match chunks.next().await.unwrap() {
         Some(Chunk::Output(Output::Raw(bytes))) => bytes,
         other => panic!("{other:?}"),
@@ -27,11 +27,11 @@ async fn lines_arrive_while_the_command_runs() {
         let functions = Functions::of_guest(&host, form).await.unwrap();
         let began = Instant::now();
         let mut chunks = stream(&functions, "lines", json!({"count": 3, "pause_ms": 400})).await;
-        assert_eq!(piece(&mut chunks).await, b"line 0\n", "{form}");
-        assert_eq!(piece(&mut chunks).await, b"line 1\n", "{form}");
+        assert_eq!(chunk(&mut chunks).await, b"line 0\n", "{form}");
+        assert_eq!(chunk(&mut chunks).await, b"line 1\n", "{form}");
         let second = began.elapsed();
-        assert_eq!(piece(&mut chunks).await, b"line 2\n", "{form}");
-        // The guest slept between them, after the second was here.
+        assert_eq!(chunk(&mut chunks).await, b"line 2\n", "{form}");
+        // The guest slept after the second line was received.
         assert!(began.elapsed() - second >= Duration::from_millis(200), "{form}");
         match chunks.next().await.unwrap() {
             Some(Chunk::End { state: State::Completed, metadata, .. }) => {
@@ -51,11 +51,11 @@ async fn a_slow_reader_slows_the_guest_and_costs_no_memory() {
     drop(warm);
     let before = resident_bytes(host.pid().unwrap()).unwrap();
     let mut chunks = stream(&functions, "flood", json!({"kib": 1 << 20})).await;
-    assert!(piece(&mut chunks).await.len() <= 64 << 10);
+    assert!(chunk(&mut chunks).await.len() <= 64 << 10);
     let client = functions.client();
-    // What has left the guest stands in bounded buffers; it waits for its reader.
+    // The output is in bounded buffers, and the guest waits for its reader.
     let mut settled = 0;
-    until("the guest to stand still", async || {
+    until("the memory of the host to stop growing", async || {
         let now = resident_bytes(host.pid().unwrap())?;
         let still = now.abs_diff(settled) < 64 << 10;
         settled = now;
@@ -70,7 +70,7 @@ async fn a_slow_reader_slows_the_guest_and_costs_no_memory() {
 }
 
 #[tokio::test]
-async fn much_output_arrives_whole() {
+async fn large_output_arrives_complete() {
     let host = Host::start().await.unwrap();
     for form in FORMS {
         let functions = Functions::of_guest(&host, form).await.unwrap();
@@ -78,7 +78,7 @@ async fn much_output_arrives_whole() {
         let mut bytes = 0;
         loop {
             match chunks.next().await.unwrap() {
-                Some(Chunk::Output(Output::Raw(piece))) => bytes += piece.len(),
+                Some(Chunk::Output(Output::Raw(chunk))) => bytes += chunk.len(),
                 Some(Chunk::End { state, .. }) => {
                     assert_eq!((state, bytes), (State::Completed, 100_000 << 10), "{form}");
                     break;
@@ -90,11 +90,11 @@ async fn much_output_arrives_whole() {
 }
 
 #[tokio::test]
-async fn a_command_that_fails_says_so_after_its_output() {
+async fn a_failure_comes_after_the_output() {
     let host = Host::start().await.unwrap();
     let functions = Functions::of_guest(&host, FORMS[0]).await.unwrap();
     let mut chunks = stream(&functions, "fail", json!({})).await;
-    assert_eq!(piece(&mut chunks).await, b"before the end\n");
+    assert_eq!(chunk(&mut chunks).await, b"before the end\n");
     match chunks.next().await.unwrap() {
         Some(Chunk::End { state: State::Failed, metadata, error_message, .. }) => {
             assert_eq!(metadata.get("error_code").map(String::as_str), Some("GUEST_EXIT"));

@@ -1,4 +1,4 @@
-//! Small tables, whole reports.
+//! Tests of small tables and their complete reports.
 
 use super::{Report, analyze};
 

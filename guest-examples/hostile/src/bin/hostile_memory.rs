@@ -1,5 +1,5 @@
-//! Hostile: takes memory and touches every byte of it until it is refused more,
-//! then panics.
+//! Hostile: allocates memory and writes to every byte of it until it gets no more, then
+//! panics.
 
 const BLOCK_BYTES: usize = 1 << 20;
 
@@ -9,7 +9,7 @@ fn main() {
         let mut block = Vec::new();
         let refused = block.try_reserve_exact(BLOCK_BYTES).is_err() || blocks.try_reserve(1).is_err();
         assert!(!refused, "more memory was refused after {} MiB", blocks.len());
-        // Not zero: a page of zeros need not be backed by real memory.
+        // Not zero, because a page of zeros may need no real memory.
         block.resize(BLOCK_BYTES, 0xA5);
         blocks.push(std::hint::black_box(block));
     }

@@ -1,7 +1,7 @@
-//! Hostile: writes without end, and goes on when a write fails.
+//! Hostile: writes without end, and continues when a write fails.
 //!
-//! Blocks of 64 KiB to standard output; called as the function `stderr`
-//! (`argv[1]`), lines to standard error, which are log lines for the host.
+//! It writes blocks of 64 KiB to standard output. Called as the function `stderr`
+//! (`argv[1]`), it writes lines to standard error, which are log lines for the host.
 
 use std::io::{self, Write};
 
@@ -22,7 +22,7 @@ fn flood_stdout() -> ! {
 fn flood_stderr() -> ! {
     let mut stderr = io::stderr().lock();
     for number in 0_u64.. {
-        // One write for each line: standard error is not buffered.
+        // Each line is one write, because standard error is not buffered.
         let line = format!("line {number} of very many that nobody asked for\n");
         let _ = stderr.write_all(line.as_bytes());
     }

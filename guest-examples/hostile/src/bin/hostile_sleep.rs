@@ -1,4 +1,4 @@
-//! Hostile: sleeps inside the host for an hour.
+//! Hostile: sleeps in one host call for an hour.
 
 use std::time::Duration;
 

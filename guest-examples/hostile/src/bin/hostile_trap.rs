@@ -19,7 +19,7 @@ fn middle_step(value: u32) -> u32 {
 
 #[inline(never)]
 fn inner_step(value: u32) -> u32 {
-    // Always so, unknown to the compiler: the callers stay ordinary functions.
+    // Always true, but the compiler does not know that, so the callers stay functions.
     if black_box(value) > 0 {
         trap();
     }

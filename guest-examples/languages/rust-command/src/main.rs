@@ -1,5 +1,5 @@
-//! Three functions as a program: the first argument names the function, standard
-//! input holds its parameters as one JSON object, standard output takes its result.
+//! Three functions as a program. The first argument names the function, standard input
+//! has its parameters as one JSON object, and the result is written to standard output.
 
 use std::io::{stdin, stdout};
 use std::process::ExitCode;
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     let function = std::env::args().nth(1).unwrap_or_default();
     match call(&function) {
         Ok(()) => ExitCode::SUCCESS,
-        // Standard error is the log of the execution, and says why it failed.
+        // Standard error is the execution's log; it says why the execution failed.
         Err(message) => {
             eprintln!("{message}");
             ExitCode::FAILURE

@@ -12,7 +12,7 @@ impl Guest for Functions {
     }
 
     fn greet(name: String) -> String {
-        // Standard error is the log of the execution.
+        // Standard error is the execution's log.
         eprintln!("greeting {name}");
         format!("Hello, {name}!")
     }
@@ -30,7 +30,7 @@ impl Guest for Functions {
     }
 }
 
-/// The n-th Fibonacci number, or nothing where it does not fit.
+/// The n-th Fibonacci number; `None` if it does not fit.
 fn fibonacci(n: u32) -> Option<u64> {
     let (mut previous, mut current) = (1_u64, 0_u64);
     for _ in 0..n {

@@ -1,4 +1,4 @@
-//! What the functions need of `wasi:http`: parameters and bodies in, responses out.
+//! The parts of `wasi:http` that the functions use: parameters, bodies and responses.
 
 use std::io::{self, Read, Write};
 
@@ -8,15 +8,15 @@ use wasip2::http::types::{
 };
 use wasip2::io::streams::{OutputStream, StreamError};
 
-/// Larger bodies are refused: they would have to be held in memory as a whole.
+/// The largest body that is read into memory as a whole; a larger one is refused.
 const BODY_MAX_BYTES: u64 = 1024 * 1024;
-/// How much is asked for at once of a body that passes through.
+/// The most bytes that are read at a time of a body that is passed on.
 const CHUNK_MAX_BYTES: u64 = 64 * 1024;
 
-/// A status, and why.
+/// A status, and its reason.
 pub struct Refusal(pub u16, pub String);
 
-/// One parameter of a query, decoded.
+/// The decoded value of one parameter of a query.
 pub fn parameter(query: &str, name: &str) -> Result<String, Refusal> {
     let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     let value = value.ok_or_else(|| Refusal(400, format!("the parameter {name} is missing")))?;
@@ -57,7 +57,7 @@ pub fn json(value: &impl Serialize) -> Result<String, Refusal> {
     serde_json::to_string(value).map_err(|error| Refusal(500, error.to_string()))
 }
 
-/// Answers with JSON, or with the text of a refusal.
+/// Answers with JSON, or with the text of an error.
 pub fn send(response: ResponseOutparam, answer: Result<String, Refusal>) {
     let (status, content_type, text) = match answer {
         Ok(json) => (200, "application/json", json),
@@ -69,7 +69,7 @@ pub fn send(response: ResponseOutparam, answer: Result<String, Refusal>) {
     });
 }
 
-/// Answers with the body of the request, which is never held as a whole.
+/// Answers with the body of the request, without holding the whole body in memory.
 pub fn echo(request: &IncomingRequest, response: ResponseOutparam) {
     let body: Option<IncomingBody> = request.consume().ok();
     let Some(input) = body.as_ref().and_then(|body| body.stream().ok()) else {
@@ -86,8 +86,8 @@ pub fn echo(request: &IncomingRequest, response: ResponseOutparam) {
     });
 }
 
-/// Sends the head, then what `write` writes. A body that broke off is not
-/// finished, which tells the client that something is missing.
+/// Sends the head and then the body that `write` writes. If writing fails, the body is
+/// not finished, so the client knows that a part is missing.
 fn respond(
     response: ResponseOutparam,
     status: u16,
@@ -103,7 +103,7 @@ fn respond(
 
     let mut out = body.write().expect("the first call of write");
     let written = write(&mut out).and_then(|()| Write::flush(&mut out));
-    // A body can be finished only once its stream is gone.
+    // The stream must be dropped before the body can be finished.
     drop(out);
     match written {
         Ok(()) => {

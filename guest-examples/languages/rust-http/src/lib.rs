@@ -3,7 +3,7 @@
 //! - `GET /calculate-fibonacci?n=10`
 //! - `GET /greet?name=Ada`
 //! - `POST /summarize` with a JSON list of numbers
-//! - `POST /echo` sends the body back while it comes in
+//! - `POST /echo` sends the body back while it arrives
 
 mod http;
 
@@ -20,7 +20,7 @@ wasip2::http::proxy::export!(Functions);
 impl Guest for Functions {
     fn handle(request: IncomingRequest, response: ResponseOutparam) {
         let target = request.path_with_query().unwrap_or_default();
-        // Standard error is the log.
+        // Standard error is the execution's log.
         eprintln!("{:?} {target}", request.method());
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         let answer = match (request.method(), path) {

@@ -1,9 +1,9 @@
-//! Addresses that pass, with their parts, and addresses that do not, with the
-//! reason and the place.
+//! Tests of right addresses with their parts, and of wrong addresses with the reason and
+//! the position.
 
 use super::{DomainKind, Email, Problem, Reason, validate};
 
-/// The parts as `local | domain | kind`, with `+tag` and `quoted` where they apply.
+/// The parts as `local | domain | kind`, followed by `+tag` and `quoted` if they apply.
 fn check(address: &str, expected: &str) {
     let found = match validate(address) {
         Ok(Email { local, domain, kind, tag, quoted }) => {

@@ -1,6 +1,7 @@
-//! `file:` locations: what lies below a root, and nothing else.
+//! `file:` locations give access to files below a root only.
 
-use super::{add, adder, adder_at, call_ok, refusal};
+use super::{add, adder, adder_at, refusal};
+use crate::common::call_ok;
 use pilum_tests::Host;
 use pilum_tests::wire::RawClient;
 use std::os::unix::fs::symlink;
@@ -8,7 +9,7 @@ use std::path::Path;
 use tempfile::TempDir;
 use tonic::Code;
 
-/// A root with the adder in it, and a directory beside it that holds it too.
+/// A root and a directory beside it; both contain the adder.
 struct Place {
     directory: TempDir,
 }
@@ -38,7 +39,7 @@ impl Place {
 }
 
 #[tokio::test]
-async fn below_a_root() {
+async fn a_file_below_a_root_runs() {
     let place = Place::new();
     let (_host, client) = place.host().await;
     symlink("inner/adder.wasm", place.path("root/link.wasm")).unwrap();
@@ -54,7 +55,7 @@ async fn below_a_root() {
     .iter()
     .enumerate()
     {
-        // Each host keeps the bytes of a digest it has seen, so one for each.
+        // A host keeps the bytes of each digest, so each location gets a new host.
         let (_host, client) = place.host().await;
         call_ok(&client, add(&format!("t{i}"), &adder_at(location))).await;
     }
@@ -62,7 +63,7 @@ async fn below_a_root() {
 }
 
 #[tokio::test]
-async fn outside_of_every_root() {
+async fn a_file_outside_of_every_root_is_refused() {
     let place = Place::new();
     let (_host, client) = place.host().await;
     let outside = place.path("outside/adder.wasm");
@@ -89,7 +90,7 @@ async fn outside_of_every_root() {
         "file:///proc/self/environ".into(),
         "file:..".into(),
         "file:/".into(),
-        // Not a path, or not a file's.
+        // Not a path, or not the path of a file.
         "file://evil.example/adder.wasm".into(),
         "file:adder.wasm?x".into(),
         "file:adder.wasm#x".into(),
@@ -105,16 +106,15 @@ async fn outside_of_every_root() {
     }
 }
 
-/// Below a root, but nothing to run.
 #[tokio::test]
-async fn that_are_no_files() {
+async fn paths_of_directories_and_devices_are_refused() {
     let place = Place::new();
     let (_host, client) = place.host().await;
     let made = std::process::Command::new("mkfifo").arg(place.path("root/fifo")).status().unwrap();
     assert!(made.success());
     symlink("loop", place.path("root/loop")).unwrap();
     let long = format!("file:{}", "n".repeat(1_000));
-    // Decoded once: the name has a percent sign in it.
+    // The location is decoded only once, so this name contains a percent sign.
     let twice = "file:%252e%252e/outside/adder.wasm";
     for location in ["file:absent.wasm", "file:inner", "file:.", "file:fifo", "file:loop", twice, &long] {
         let status = refusal(&client, add("t", &adder_at(location))).await;
@@ -122,9 +122,8 @@ async fn that_are_no_files() {
     }
 }
 
-/// A refusal tells a path's fate, not what the host's disk looks like.
 #[tokio::test]
-async fn tell_nothing_of_what_is_outside() {
+async fn refusals_do_not_show_which_files_exist_outside() {
     let place = Place::new();
     let (_host, client) = place.host().await;
     let there = place.path("outside/adder.wasm");

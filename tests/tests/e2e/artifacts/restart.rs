@@ -1,6 +1,7 @@
-//! What a host still has after a restart over the same data.
+//! Artifacts after a restart over the same data.
 
-use super::{Server, add, adder, adder_at, call_ok, files};
+use super::{Server, add, adder, adder_at, files};
+use crate::common::call_ok;
 use pilum_tests::Host;
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +17,7 @@ async fn stop(host: Host) {
 }
 
 #[tokio::test]
-async fn code_without_its_source() {
+async fn code_runs_without_its_source() {
     let (data, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let path = root.path().canonicalize().unwrap().join("adder.wasm");
     std::fs::write(&path, adder()).unwrap();
@@ -28,7 +29,7 @@ async fn code_without_its_source() {
     stop(first).await;
     std::fs::remove_file(&path).unwrap();
 
-    // From the bytes that were kept, or from the native code alone.
+    // Runs from the kept bytes, and from the native code alone.
     for keep_bytes in [true, false] {
         if !keep_bytes {
             std::fs::remove_dir_all(data.path().join("blobs/sha256")).unwrap();
@@ -52,21 +53,21 @@ async fn code_is_fetched_once() {
     assert_eq!(server.requests(), 1);
 }
 
-/// Every file of the data directory with a byte flipped: nothing of it is run,
-/// and the call goes well all the same.
+/// One bit in each file of the data directory is changed. The host runs none of it, and
+/// the call succeeds.
 #[tokio::test]
-async fn damaged_data() {
+async fn damaged_files_are_not_used() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::with_adder().await;
     let request = add("adder", &adder_at(&server.url()));
     let first = host(data.path(), PRIVATE).await;
     call_ok(&first.raw_client().await.unwrap(), request.clone()).await;
     stop(first).await;
-    assert!(files(data.path()) >= 2, "bytes and native code");
+    assert!(files(data.path()) >= 2, "the artifact and its native code");
     damage(data.path());
     let again = host(data.path(), PRIVATE).await;
     call_ok(&again.raw_client().await.unwrap(), request).await;
-    assert_eq!(server.requests(), 2, "the bytes kept were no longer those");
+    assert_eq!(server.requests(), 2, "the damaged bytes were fetched again");
 }
 
 fn damage(directory: &Path) {

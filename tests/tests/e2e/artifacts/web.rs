@@ -1,6 +1,7 @@
-//! `http:` locations.
+//! `http:` locations and the failures of web servers.
 
-use super::{Server, add, adder, adder_at, call_ok, files, refusal};
+use super::{Server, add, adder, adder_at, files, refusal};
+use crate::common::call_ok;
 use axum::http::StatusCode;
 use pilum_proto::spearlet::ArtifactSpec;
 use pilum_tests::wire::{asynchronous, census, tasks};
@@ -9,7 +10,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-/// Callers of one new artifact at once.
+/// Calls of one new artifact at once.
 const RACERS: usize = 100;
 const PRIVATE: &str = "[artifacts]\nallow_private_addresses = true";
 
@@ -21,7 +22,7 @@ fn check_location(status: &Status, says: &str) {
 }
 
 #[tokio::test]
-async fn addresses_that_are_not_public() {
+async fn private_addresses_are_refused() {
     let server = Server::with_adder().await;
     let port = server.address.rsplit(':').next().unwrap().to_owned();
     let host = Host::start().await.unwrap();
@@ -59,18 +60,18 @@ async fn addresses_that_are_not_public() {
 }
 
 #[tokio::test]
-async fn a_good_server() {
+async fn an_artifact_is_fetched_once() {
     let server = Server::with_adder().await;
     let host = Host::builder().config(PRIVATE).start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     for task in ["a", "a", "b"] {
         call_ok(&client, add(task, &adder_at(&server.url()))).await;
     }
-    assert_eq!(server.requests(), 1, "the same digest, in whatever task, is fetched once");
+    assert_eq!(server.requests(), 1, "one digest is fetched once for all tasks");
 }
 
 #[tokio::test]
-async fn failures_that_pass() {
+async fn a_temporary_failure_is_retried() {
     let code = adder();
     let server = Server::start(move |number| match number {
         0 => (StatusCode::SERVICE_UNAVAILABLE, vec![]),
@@ -85,23 +86,23 @@ async fn failures_that_pass() {
 }
 
 #[tokio::test]
-async fn failures_that_stay() {
+async fn a_permanent_failure_is_reported() {
     let host = Host::builder().config(PRIVATE).start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     for (answer, requests) in [
         (StatusCode::NOT_FOUND, 1),
         (StatusCode::FORBIDDEN, 1),
         (StatusCode::NO_CONTENT, 1),
-        // Tried again, and again in vain.
+        // The host retries this failure, but the server never succeeds.
         (StatusCode::INTERNAL_SERVER_ERROR, 4),
     ] {
         let server = Server::start(move |_| (answer, b"no".to_vec())).await;
         let status = refusal(&client, add("t", &adder_at(&server.url()))).await;
         assert_eq!((status.code(), server.requests()), (Code::Unavailable, requests), "{answer}: {status:?}");
-        assert!(status.message().contains(answer.as_str()), "the last cause: {status:?}");
+        assert!(status.message().contains(answer.as_str()), "the cause of the last failure: {status:?}");
         assert!(!status.message().contains("secret"), "queries may hold signatures: {status:?}");
     }
-    // No failure of a server is remembered.
+    // The host remembers no failure of a server.
     let server = Server::with_adder().await;
     call_ok(&client, add("t", &adder_at(&server.url()))).await;
 
@@ -115,7 +116,7 @@ async fn failures_that_stay() {
 }
 
 #[tokio::test]
-async fn other_bytes_than_promised() {
+async fn bytes_with_another_digest_are_refused() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(|_| (StatusCode::OK, b"\0asm\x01\0\0\0".to_vec())).await;
     let host = Host::builder().config(PRIVATE).data_dir(data.path()).start().await.unwrap();
@@ -124,13 +125,13 @@ async fn other_bytes_than_promised() {
         let status = refusal(&client, add("t", &adder_at(&server.url()))).await;
         assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}");
         assert!(status.message().contains(&digest_of(&adder())), "{status:?}");
-        assert_eq!(server.requests(), tried, "once, without a retry");
+        assert_eq!(server.requests(), tried, "one request, without a retry");
     }
     assert_eq!(files(&data.path().join("blobs")), 0);
 }
 
 #[tokio::test]
-async fn too_many_bytes() {
+async fn an_artifact_above_the_size_limit_is_refused() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(|_| (StatusCode::OK, vec![0; 33 << 20])).await;
     let host = Host::builder().config(PRIVATE).data_dir(data.path()).start().await.unwrap();
@@ -141,11 +142,10 @@ async fn too_many_bytes() {
     assert_eq!((server.requests(), files(&data.path().join("blobs"))), (1, 0));
 }
 
-/// First calls of one artifact at once, by three names: one fetch.
 #[tokio::test]
-async fn racers() {
+async fn many_first_calls_of_an_artifact_fetch_it_once() {
     let code = adder();
-    // Long enough for all of them to be waiting.
+    // Long enough for all calls to wait.
     let server = Server::slow(Duration::from_millis(300), move |_| (StatusCode::OK, code.clone())).await;
     let host = Host::builder().config(PRIVATE).start().await.unwrap();
     let client = host.raw_client().await.unwrap();
@@ -158,7 +158,7 @@ async fn racers() {
 }
 
 #[tokio::test]
-async fn without_a_checksum() {
+async fn an_artifact_without_a_checksum_is_pinned_when_allowed() {
     let code = adder();
     let server = Server::start(move |number| match number {
         0 => (StatusCode::OK, code.clone()),
@@ -178,8 +178,12 @@ async fn without_a_checksum() {
     let client = host.raw_client().await.unwrap();
     call_ok(&client, add("t", &unpinned)).await;
     let task = tasks(&client, true).await.unwrap().remove(0);
-    assert_eq!(task.artifact_spec.unwrap().checksum, digest_of(&adder()), "what was found is pinned");
-    // By now the server has other bytes. The task's are pinned: they run.
+    assert_eq!(
+        task.artifact_spec.unwrap().checksum,
+        digest_of(&adder()),
+        "the digest that was found is pinned"
+    );
+    // The server has other bytes now. The task runs its pinned bytes.
     call_ok(&client, add("t", &unpinned)).await;
     call_ok(&client, asynchronous(add("t", &unpinned))).await;
     assert_eq!(server.requests(), 1);
@@ -187,9 +191,8 @@ async fn without_a_checksum() {
     assert_eq!((renamed.code(), server.requests()), (Code::NotFound, 2), "the new bytes have no add");
 }
 
-/// Spellings of a location that are refused before anything is connected to.
 #[tokio::test]
-async fn unknown_schemes_and_credentials() {
+async fn malformed_locations_are_refused_without_a_connection() {
     let server = Server::with_adder().await;
     let host = Host::builder().config(PRIVATE).start().await.unwrap();
     let client = host.raw_client().await.unwrap();

@@ -1,6 +1,7 @@
-//! CancelExecution, at every moment of an execution's life.
+//! CancelExecution in every state of an execution.
 
-use super::{sleeper, submit};
+use super::submit;
+use crate::common::sleeper;
 use pilum_proto::spearlet::{CancelExecutionRequest, CancelExecutionResponse, ExecutionStatus};
 use pilum_tests::Host;
 use pilum_tests::wire::{RawClient, ended, guest_artifact, new_task, numbers, status, until_status, with_id};
@@ -23,7 +24,7 @@ async fn check_cancelled(client: &RawClient, id: &str) {
 }
 
 #[tokio::test]
-async fn pending() {
+async fn a_pending_execution_is_cancelled_at_once() {
     let host =
         Host::builder().config("[async_execution]\nmax_concurrent_executions = 1").start().await.unwrap();
     let client = host.raw_client().await.unwrap();
@@ -35,14 +36,14 @@ async fn pending() {
         assert_eq!((answer.success, answer.final_status()), (true, ExecutionStatus::Cancelled), "{answer:?}");
         check_cancelled(&client, id).await;
         let result = status(&client, id).await.unwrap().unwrap();
-        assert_eq!((result.started_at, result.metrics.len()), (None, 0), "it never ran");
+        assert_eq!((result.started_at, result.metrics.len()), (None, 0), "the execution never ran");
     }
-    // The one that runs is none the worse for it.
+    // The execution that runs is not affected.
     assert_eq!(status(&client, "runs").await.unwrap().unwrap().status(), ExecutionStatus::Running);
 }
 
 #[tokio::test]
-async fn running() {
+async fn a_running_execution_is_cancelled_only_with_force() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     for guest in ["hostile_sleep.wasm", "hostile_spin.wasm", "hostile_spin.component.wasm"] {
@@ -56,13 +57,13 @@ async fn running() {
 
         let answer = cancel(&client, guest, true).await;
         assert_eq!((answer.success, answer.final_status()), (true, ExecutionStatus::Cancelled), "{answer:?}");
-        // It has ended by the time it is answered.
+        // The answer comes when the execution has ended.
         check_cancelled(&client, guest).await;
     }
 }
 
 #[tokio::test]
-async fn running_synchronously() {
+async fn a_synchronous_call_can_be_cancelled() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let mut caller = client.clone();
@@ -82,7 +83,7 @@ async fn running_synchronously() {
 }
 
 #[tokio::test]
-async fn finished() {
+async fn a_finished_execution_is_not_changed() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let adder = guest_artifact("calculate-fibonacci.core.wasm").unwrap();
@@ -97,14 +98,14 @@ async fn finished() {
             let answer = cancel(&client, id, force).await;
             assert_eq!((answer.success, answer.final_status()), (false, expected), "{answer:?}");
         }
-        assert_eq!(status(&client, id).await.unwrap(), Some(result), "nothing about it has changed");
+        assert_eq!(status(&client, id).await.unwrap(), Some(result), "its status has not changed");
     }
 }
 
-/// Cancelled while they are claimed, begun or about to end: each of them ends,
-/// and its end is what the answer said.
+/// Executions are cancelled when they are pending, running or about to end. Each ends
+/// in the state that the answer gave.
 #[tokio::test]
-async fn at_any_moment() {
+async fn an_execution_may_be_cancelled_at_any_moment() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let adder = guest_artifact("calculate-fibonacci.core.wasm").unwrap();
@@ -114,7 +115,7 @@ async fn at_any_moment() {
         let answer = cancel(&client, &id, i % 2 == 0).await;
         let result = ended(&client, &id).await.unwrap();
         let expected = match answer.final_status() {
-            // Not stopped without force, so it went on to its end.
+            // Without force it is not stopped, so it completes.
             ExecutionStatus::Running => ExecutionStatus::Completed,
             ended => ended,
         };

@@ -1,6 +1,7 @@
-//! From the first answer to the end, over gRPC and HTTP.
+//! Following an execution from the first answer to its end, over gRPC and HTTP.
 
-use super::{put_script, sleeper, submit};
+use super::submit;
+use crate::common::{put_script, sleeper};
 use pilum_proto::spearlet::{ExecutionStatus, GetExecutionStatusRequest};
 use pilum_tests::wire::{
     RawClient, ended, guest_artifact, named, new_task, numbers, returned, status, text, until_status, with_id,
@@ -24,12 +25,12 @@ async fn read(client: &RawClient, id: &str, include_result: bool, include_logs: 
 }
 
 #[tokio::test]
-async fn the_answer_comes_at_once() {
+async fn a_submission_is_answered_at_once() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     for request in [sleeper("sleep"), with_id("mine", sleeper("sleep"))] {
         let given = request.execution_id.clone();
-        // The guest sleeps for an hour: an answer at all is an answer before its end.
+        // The guest sleeps for an hour, so this answer came before the execution ended.
         let answer = submit(&client, request).await;
         let id = answer.execution_id.clone();
         assert!(given.is_none_or(|given| given == id));
@@ -47,7 +48,7 @@ async fn the_answer_comes_at_once() {
 }
 
 #[tokio::test]
-async fn to_its_end() {
+async fn a_finished_execution_has_its_result_over_grpc_and_http() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let fibonacci = guest_artifact("calculate-fibonacci.wasm").unwrap();
@@ -62,7 +63,7 @@ async fn to_its_end() {
     assert!((started.seconds, started.nanos) <= (completed.seconds, completed.nanos), "{result:?}");
 
     let by_endpoint = json_of(&host, &answer.status_endpoint).await;
-    assert_eq!(by_endpoint, json_of(&host, "/status/mine").await, "the alias");
+    assert_eq!(by_endpoint, json_of(&host, "/status/mine").await, "both paths have the same answer");
     for (key, expected) in [
         ("execution_id", json!("mine")),
         ("task_id", json!(answer.task_id)),
@@ -86,13 +87,13 @@ async fn to_its_end() {
 }
 
 #[tokio::test]
-async fn a_failure_as_json() {
+async fn a_failure_is_shown_as_json() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let emails = guest_artifact("validate-email.wasm").unwrap();
     let nobody = vec![named("address", text("nobody"))];
     let request = new_task("emails", &emails, "validate-email", nobody);
-    // Refused by the guest; another attempt gets the same answer.
+    // The guest returns an error, in each attempt the same.
     let answer = submit(&client, with_id("mine", request)).await;
     let result = ended(&client, "mine").await.unwrap();
     assert_eq!((result.status(), result.error_code.as_str()), (ExecutionStatus::Failed, "GUEST_ERROR"));
@@ -103,7 +104,7 @@ async fn a_failure_as_json() {
 }
 
 #[tokio::test]
-async fn output_and_logs() {
+async fn output_and_logs_are_read_on_request() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let script = Script {
@@ -123,10 +124,14 @@ async fn output_and_logs() {
     assert_eq!(logs[0], "stderr: one");
     assert!(logs[1].starts_with("stderr: two ") && logs[1].contains("forged"), "{logs:?}");
     assert!(!logs[1].contains(['\x1b', '\r']), "{logs:?}");
-    assert_eq!(read(&client, "mine", false, false).await, (false, vec![]), "only what was asked for");
+    assert_eq!(
+        read(&client, "mine", false, false).await,
+        (false, vec![]),
+        "the answer has only what the request asked for"
+    );
     assert_eq!(read(&client, "mine", true, false).await, (true, vec![]));
 
-    // Of a typed function, both streams are logs.
+    // Both output streams of a typed function are logs.
     let echo = guest_artifact("values-echo.wasm").unwrap();
     for (function, line) in [("print", "stdout: hello"), ("complain", "stderr: hello")] {
         let request = new_task("echo", &echo, function, vec![named("line", text("hello"))]);
@@ -136,9 +141,8 @@ async fn output_and_logs() {
     }
 }
 
-/// What a synchronous call leaves behind is found in the same places.
 #[tokio::test]
-async fn synchronous_executions_too() {
+async fn a_synchronous_execution_can_be_read_afterwards() {
     let host = Host::start().await.unwrap();
     let mut client = host.raw_client().await.unwrap();
     let script = Script { stderr: "a line\n".into(), ..Script::default() };
@@ -152,7 +156,7 @@ async fn synchronous_executions_too() {
 }
 
 #[tokio::test]
-async fn the_estimate_learns() {
+async fn the_estimate_follows_measured_times_and_the_queue() {
     let host =
         Host::builder().config("[async_execution]\nmax_concurrent_executions = 1").start().await.unwrap();
     let client = host.raw_client().await.unwrap();
@@ -164,14 +168,14 @@ async fn the_estimate_learns() {
         assert!(answer.estimated_completion_ms >= 1);
         took.push(ended(&client, &answer.execution_id).await.unwrap().execution_time_ms);
     }
-    // Compared with what the runs took here, which on a busy machine is more.
+    // Compared with the measured times, which are longer on a busy machine.
     let mean = took.iter().sum::<i64>() / 4;
     assert!(mean >= 200, "{took:?}");
     let near = |estimate: i64, of: i64| estimate * 4 >= of && estimate <= of * 4;
     let mut last = submit(&client, request.clone()).await;
     assert!(near(last.estimated_completion_ms, mean), "{} of {took:?}", last.estimated_completion_ms);
 
-    // Ten in front of one worker: none will be through before all ten.
+    // One worker has ten executions to run before this one.
     for _ in 0..10 {
         last = submit(&client, request.clone()).await;
     }

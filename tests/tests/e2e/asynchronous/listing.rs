@@ -1,9 +1,8 @@
-//! Many executions, all of them done, each of them listed exactly once.
+//! Listings of executions: order, pages and filters.
 
-use super::{put_script, sleeper, submit};
-use pilum_proto::spearlet::{
-    CancelExecutionRequest, ExecutionInfo, ExecutionMode, ExecutionStatus, ListExecutionsRequest,
-};
+use super::submit;
+use crate::common::{cancel, put_script, sleeper};
+use pilum_proto::spearlet::{ExecutionInfo, ExecutionMode, ExecutionStatus, ListExecutionsRequest};
 use pilum_tests::wire::{
     RawClient, ended, executions, guest_artifact, new_task, numbers, returned, until_status, with_id,
 };
@@ -11,7 +10,7 @@ use pilum_tests::{Host, Script};
 use pilum_types::{Output, Value};
 use std::collections::BTreeSet;
 
-/// Executions under way at once.
+/// Executions submitted at once.
 const MANY: u32 = 200;
 
 fn ids(executions: &[ExecutionInfo]) -> Vec<String> {
@@ -19,7 +18,7 @@ fn ids(executions: &[ExecutionInfo]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn many() {
+async fn each_of_many_executions_is_listed_once() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let adder = guest_artifact("calculate-fibonacci.core.wasm").unwrap();
@@ -42,7 +41,8 @@ async fn many() {
     }
 }
 
-/// Two tasks, both modes, every status there is at once.
+/// Makes executions of several tasks, in both modes and in every state; returns the ids
+/// of three tasks.
 async fn mixture(host: &Host, client: &RawClient) -> [String; 3] {
     let adder = guest_artifact("calculate-fibonacci.core.wasm").unwrap();
     let add = new_task("adder", &adder, "add", numbers(&[1.0, 2.0]));
@@ -60,9 +60,7 @@ async fn mixture(host: &Host, client: &RawClient) -> [String; 3] {
     let failed = with_id("c-failed", exits);
     let failed = client.clone().invoke_function(failed).await.unwrap().into_inner().task_id;
     submit(client, with_id("d-cancelled", sleeper("sleep"))).await;
-    let force =
-        CancelExecutionRequest { execution_id: "d-cancelled".into(), force: true, ..Default::default() };
-    assert!(client.clone().cancel_execution(force).await.unwrap().into_inner().success);
+    cancel(client, "d-cancelled").await;
     let spin = guest_artifact("hostile_spin.wasm").unwrap();
     let mut timeout = with_id("e-timeout", new_task("spin", &spin, "run", vec![]));
     timeout.context.get_or_insert_default().timeout_ms = 20;
@@ -74,7 +72,7 @@ async fn mixture(host: &Host, client: &RawClient) -> [String; 3] {
 }
 
 #[tokio::test]
-async fn filters() {
+async fn a_listing_can_be_filtered_by_task_and_state() {
     let host =
         Host::builder().config("[async_execution]\nmax_concurrent_executions = 1").start().await.unwrap();
     let client = host.raw_client().await.unwrap();
@@ -112,7 +110,7 @@ async fn filters() {
     check_lines(&executions(&client, ListExecutionsRequest::default()).await.unwrap(), &adder);
 }
 
-/// What a line says of its execution.
+/// Checks what a line says about its execution.
 fn check_lines(lines: &[ExecutionInfo], adder: &str) {
     let line = |id: &str| lines.iter().find(|line| line.execution_id == id).unwrap();
     let sync = line("a0-sync");
@@ -133,9 +131,8 @@ fn check_lines(lines: &[ExecutionInfo], adder: &str) {
     assert_eq!((line("f-running").completed_at, line("g-pending").started_at), (None, None));
 }
 
-/// A page in the middle, by hand.
 #[tokio::test]
-async fn pages() {
+async fn a_page_starts_after_the_given_id() {
     let host = Host::start().await.unwrap();
     let mut client = host.raw_client().await.unwrap();
     let adder = guest_artifact("calculate-fibonacci.core.wasm").unwrap();

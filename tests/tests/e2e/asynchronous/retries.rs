@@ -1,6 +1,7 @@
-//! What is tried again, and what is not.
+//! Which failures have another attempt, and which do not.
 
-use super::{put_script, submit};
+use super::submit;
+use crate::common::put_script;
 use pilum_proto::spearlet::{ExecutionContext, ExecutionResult, ExecutionStatus, InvokeFunctionRequest};
 use pilum_tests::wire::{RawClient, ended, guest_artifact, named, new_task, text, with_id};
 use pilum_tests::{Host, Script, get};
@@ -19,7 +20,7 @@ async fn run(
 }
 
 #[tokio::test]
-async fn failures_that_may_pass() {
+async fn errors_of_the_guest_are_retried() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let script = put_script(&host, "script.wasm", &Script::exits(3));
@@ -29,7 +30,7 @@ async fn failures_that_may_pass() {
     for (id, max_retries, request, code, attempts) in [
         ("exits-1", 1, &exits, "GUEST_EXIT", "2"),
         ("exits-2", 2, &exits, "GUEST_EXIT", "3"),
-        // None named: as many as the host grants.
+        // No number given: as many as the host's configuration allows.
         ("exits-0", 0, &exits, "GUEST_EXIT", "4"),
         ("fails-1", 1, &fails, "GUEST_ERROR", "2"),
     ] {
@@ -47,7 +48,7 @@ async fn failures_that_may_pass() {
 }
 
 #[tokio::test]
-async fn failures_that_stay() {
+async fn traps_and_exceeded_limits_are_not_retried() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     for (guest, code) in [
@@ -68,7 +69,7 @@ async fn failures_that_stay() {
 }
 
 #[tokio::test]
-async fn can_be_switched_off() {
+async fn retries_can_be_switched_off() {
     let host = Host::builder().config("[async_execution]\nenable_retries = false").start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let script = put_script(&host, "script.wasm", &Script::exits(3));
@@ -77,7 +78,7 @@ async fn can_be_switched_off() {
 }
 
 #[tokio::test]
-async fn of_synchronous_calls() {
+async fn synchronous_calls_are_retried_if_the_host_allows_it() {
     for (enable, attempts) in [(false, "1"), (true, "2")] {
         let config = format!("[sync_execution]\nenable_retries = {enable}");
         let host = Host::builder().config(&config).start().await.unwrap();
@@ -95,9 +96,8 @@ async fn of_synchronous_calls() {
     }
 }
 
-/// Cancelled between two attempts, nothing follows.
 #[tokio::test]
-async fn end_with_a_cancellation() {
+async fn a_cancelled_execution_has_no_further_attempt() {
     let host = Host::start().await.unwrap();
     let mut client = host.raw_client().await.unwrap();
     let script = put_script(&host, "script.wasm", &Script::exits(3));

@@ -1,10 +1,10 @@
-//! `pilum bench`: what it tells about a file and about a task, and what it refuses.
+//! `pilum bench` of a file and of a task, and its refusals.
 
 use super::{Here, check_ended, path, pilum};
 use pilum_tests::Host;
 use serde_json::Value as Json;
 
-/// The ways a file is called in.
+/// The ways in which a file is called.
 const WAYS: [&str; 3] = ["wasmtime alone", "in process", "over gRPC"];
 
 #[tokio::test]
@@ -20,14 +20,14 @@ async fn a_file_is_measured_in_three_ways() {
 
     let ran = here.run(&[&arguments[..], &["--json", "--in-flight", "4"]].concat()).await;
     check_ended(&ran, 0, "", "");
-    let told: Json = serde_json::from_str(&ran.stdout).unwrap();
-    let ways = told["ways"].as_array().unwrap();
+    let printed: Json = serde_json::from_str(&ran.stdout).unwrap();
+    let ways = printed["ways"].as_array().unwrap();
     assert_eq!(ways.iter().map(|way| way["way"].as_str().unwrap()).collect::<Vec<_>>(), WAYS);
     for way in ways {
         let figure = |name: &str| way[name].as_f64().unwrap();
         assert!(figure("calls") > 0.0 && figure("p50_us") <= figure("p99_us"), "{way}");
         if way["way"] == WAYS[0] {
-            assert!(way.get("guest_us").is_none(), "wasmtime tells nothing: {way}");
+            assert!(way.get("guest_us").is_none(), "wasmtime alone has no metrics: {way}");
         } else {
             let parts = ["queue_wait_us", "acquire_us", "guest_us", "rest_us"].map(figure);
             assert!(parts.iter().all(|us| *us >= 0.0) && parts[1] > 0.0, "{way}");
@@ -55,7 +55,7 @@ async fn a_task_is_measured_on_its_host() {
 }
 
 #[tokio::test]
-async fn what_fails_is_not_measured() {
+async fn a_call_that_fails_is_not_measured() {
     let here = Here::new();
     let file = |name| path(name);
     here.check_bad(&["bench", &file("hostile_trap.wasm"), "x"], 1, "TRAP_UNREACHABLE").await;

@@ -1,16 +1,20 @@
-//! From a template to a task: `pilum new`, `build`, `deploy`, `dev`, `rollback`,
-//! `describe`.
+//! The commands of a project: `pilum new`, `build`, `deploy`, `dev`, `rollback`,
+//! `describe`, `delete`.
 
 use super::{check_ended, pilum};
-use pilum_tests::{Host, Ran, until};
+use pilum_tests::{CommandOutput, Host, until};
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
-/// A project whose "source" is WAT, built by copying what this process made of it.
+/// How long `pilum dev` may take to end its host, on a busy machine.
+const END_MAX: Duration = Duration::from_secs(60);
+
+/// A project whose build copies a file that this process has made from WAT.
 struct Project {
     directory: TempDir,
 }
@@ -39,7 +43,7 @@ impl Project {
     }
 }
 
-async fn run(host: &Host, arguments: &[&str]) -> Ran {
+async fn run(host: &Host, arguments: &[&str]) -> CommandOutput {
     pilum(arguments.iter().chain(&["--server", &host.grpc])).await
 }
 
@@ -48,7 +52,7 @@ async fn answer(host: &Host) -> String {
 }
 
 #[tokio::test]
-async fn templates_are_listed_and_made_into_empty_folders_only() {
+async fn a_template_is_copied_into_an_empty_folder_only() {
     let listed = pilum(["new"]).await;
     check_ended(&listed, 0, "rust-component", "pilum new --template");
     let directory = tempfile::tempdir().unwrap();
@@ -63,7 +67,7 @@ async fn templates_are_listed_and_made_into_empty_folders_only() {
 }
 
 #[tokio::test]
-async fn from_a_build_to_revisions_and_back() {
+async fn a_project_is_built_deployed_and_rolled_back() {
     let host = Host::start().await.unwrap();
     let project = Project::new(1);
     check_ended(&run(&host, &["deploy", project.text()]).await, 2, "", "build it with `pilum build`");
@@ -115,7 +119,7 @@ async fn tasks_are_deleted() {
 }
 
 #[tokio::test]
-async fn a_reader_that_has_enough_and_a_full_disk_are_told_apart() {
+async fn a_full_disk_is_an_error_and_a_discarded_output_is_not() {
     let host = Host::start().await.unwrap();
     let project = Project::new(1);
     pilum(["build", project.text()]).await;
@@ -133,7 +137,7 @@ async fn a_reader_that_has_enough_and_a_full_disk_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_wrong_manifest_says_where() {
+async fn an_error_in_a_manifest_names_its_line() {
     let directory = tempfile::tempdir().unwrap();
     let text = directory.path().to_str().unwrap();
     check_ended(&pilum(["build", text]).await, 2, "", "make a project with `pilum new`");
@@ -156,7 +160,7 @@ async fn a_wrong_manifest_says_where() {
 }
 
 #[tokio::test]
-async fn dev_deploys_what_changes_and_shows_what_is_called() {
+async fn dev_deploys_changes_and_shows_calls() {
     let host = Host::start().await.unwrap();
     let project = Project::new(1);
     let mut dev = Command::new(Host::binary().unwrap())
@@ -169,7 +173,11 @@ async fn dev_deploys_what_changes_and_shows_what_is_called() {
         .unwrap();
     let mut lines = BufReader::new(dev.stdout.take().unwrap()).lines();
     let mut until_line = async |wanted: &str| loop {
-        let line = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("{wanted} is never said"));
+        let line = lines
+            .next_line()
+            .await
+            .unwrap()
+            .unwrap_or_else(|| panic!("`pilum dev` ended without {wanted:?}"));
         if line.contains(wanted) {
             return;
         }
@@ -184,10 +192,10 @@ async fn dev_deploys_what_changes_and_shows_what_is_called() {
 }
 
 #[tokio::test]
-async fn dev_starts_a_host_where_there_is_none() {
+async fn dev_starts_a_host_if_none_runs_and_ends_it() {
     let project = Project::new(5);
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let _dev = Command::new(Host::binary().unwrap())
+    let mut dev = Command::new(Host::binary().unwrap())
         .args(["dev", project.text(), "--server", &free, "--http-listen", "127.0.0.1:0"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -200,10 +208,15 @@ async fn dev_starts_a_host_where_there_is_none() {
         Ok((ran.code == Some(0)).then_some(ran.stdout))
     });
     assert_eq!(answered.await.unwrap(), "5\n");
+    // Killing `pilum dev` would leave its host running, so it is asked to end.
+    let pid = dev.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    tokio::time::timeout(END_MAX, dev.wait()).await.unwrap().unwrap();
+    assert!(std::net::TcpStream::connect(&free).is_err(), "the host still runs");
 }
 
 #[tokio::test]
-async fn a_stream_is_printed_as_it_comes() {
+async fn a_stream_is_printed_while_it_arrives() {
     let host = Host::start().await.unwrap();
     let location = format!("file://{}", super::path("stream-cases.command.wasm"));
     let mut stream = Command::new(Host::binary().unwrap())
@@ -214,7 +227,7 @@ async fn a_stream_is_printed_as_it_comes() {
         .unwrap();
     let mut lines = BufReader::new(stream.stdout.take().unwrap()).lines();
     assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("line 0"));
-    // It goes on: the first line did not wait for the last.
+    // The command still runs, so the first line did not wait for the last.
     assert!(stream.try_wait().unwrap().is_none());
     assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("line 1"));
     assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("line 2"));

@@ -1,18 +1,18 @@
 //! The command line against a host.
 
 use super::{check_ended, path, pilum};
-use pilum_tests::{Host, Pilum, Ran, Script, until};
+use pilum_tests::{CommandOutput, Host, Pilum, Script, until};
 use serde_json::{Value as Json, json};
 
-/// The command line, aimed at a host.
+/// The command line, used with one host.
 struct Aimed<'a>(&'a Host);
 
 impl Aimed<'_> {
-    async fn run(&self, arguments: &[&str]) -> Ran {
+    async fn run(&self, arguments: &[&str]) -> CommandOutput {
         pilum(arguments.iter().chain(&["--server", &self.0.grpc])).await
     }
 
-    /// Runs with `--json`; gives the exit code and the answer.
+    /// Runs with `--json`; returns the exit code and the answer.
     async fn json(&self, arguments: &[&str]) -> (i32, Json) {
         let ran = self.run(&[arguments, &["--json"]].concat()).await;
         let answer = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
@@ -38,7 +38,7 @@ fn text<'a>(answer: &'a Json, field: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn by_location_by_name_and_by_id() {
+async fn a_function_is_called_by_location_by_name_and_by_id() {
     let host = Host::start().await.unwrap();
     let pilum = Aimed(&host);
     let location = format!("file://{}", path("calculate-fibonacci.wasm"));
@@ -88,7 +88,7 @@ async fn by_location_by_name_and_by_id() {
 }
 
 #[tokio::test]
-async fn following_an_asynchronous_execution() {
+async fn an_asynchronous_execution_can_be_followed() {
     let host = Host::start().await.unwrap();
     let pilum = Aimed(&host);
     let script = Script { stdout: "{\"sum\":3}".into(), stderr: "adding\nadded".into(), ..Script::default() };
@@ -102,7 +102,7 @@ async fn following_an_asynchronous_execution() {
     assert_eq!(answer["result"], json!({ "sum": 3 }));
     assert_eq!(answer["logs"], json!(["stderr: adding", "stderr: added"]));
     assert_eq!((&answer["execution_id"], &answer["metrics"]["attempt"]), (&json!(id), &json!("1")));
-    // For people: the result alone on standard output, the rest beside it.
+    // Without --json, standard output has the result and standard error the rest.
     let ran = pilum.run(&["status", id, "--logs"]).await;
     assert_eq!((ran.stdout.as_str(), ran.code), ("{\"sum\":3}\n", Some(0)));
     assert!(ran.stderr.starts_with("COMPLETED after ") && ran.stderr.contains("stderr: adding"), "{ran:?}");
@@ -124,7 +124,7 @@ async fn following_an_asynchronous_execution() {
 }
 
 #[tokio::test]
-async fn cancelling_and_listing() {
+async fn executions_are_cancelled_and_listed() {
     let host = Host::start().await.unwrap();
     let pilum = Aimed(&host);
     let location = format!("file://{}", path("hostile_sleep.wasm"));
@@ -169,8 +169,8 @@ async fn cancelling_and_listing() {
 }
 
 #[tokio::test]
-async fn without_a_host_it_says_to_start_one() {
-    // Taken and given back, so that nobody listens there.
+async fn without_a_host_the_error_says_how_to_start_one() {
+    // A port that was free a moment ago, so no host listens there.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
@@ -192,7 +192,7 @@ async fn without_a_host_it_says_to_start_one() {
         );
         assert_eq!(ran.stdout, "");
     }
-    // The address can come from the environment, too.
+    // The address may also be given in the environment.
     let ran = Pilum::new(["tasks"]).unwrap().env("PILUM_SERVER", &address).run().await.unwrap();
     check_ended(&ran, 2, "", &address);
     check_ended(&pilum(["tasks", "--server", "a b"]).await, 2, "", "HOST:PORT");

@@ -1,6 +1,6 @@
-//! Callbacks, to a real receiver.
+//! Callbacks to a real receiver.
 
-use super::{accept, script};
+use super::{script, submit};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State as Shared;
@@ -17,10 +17,10 @@ use std::sync::{Arc, Mutex};
 
 const PRIVATE: &str = "[callbacks]\nallow_private_addresses = true";
 
-/// What came: the headers and the body.
+/// A received request: its headers and its body.
 type Request = (HeaderMap, Vec<u8>);
 
-/// Takes callbacks; fails those before `fails`.
+/// Receives callbacks; answers the first `fails` of them with an error.
 #[derive(Clone)]
 struct Receiver {
     url: String,
@@ -55,7 +55,7 @@ async fn receive(Shared(receiver): Shared<Receiver>, headers: HeaderMap, body: B
     if received.len() <= receiver.fails { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::NO_CONTENT }
 }
 
-/// Checks the signature as a receiver would, with the host's secret.
+/// Checks the signature with the host's secret, as a receiver does.
 fn verify(data: &Path, (headers, body): &Request) -> Json {
     let header = |name: &str| headers[name].to_str().unwrap();
     let secret = std::fs::read_to_string(data.join("callback-secret")).unwrap();
@@ -71,20 +71,20 @@ fn verify(data: &Path, (headers, body): &Request) -> Json {
 }
 
 #[tokio::test]
-async fn tell_every_kind_of_end() {
+async fn a_callback_is_sent_for_every_kind_of_end() {
     let data = tempfile::tempdir().unwrap();
     let host = Host::builder().config(PRIVATE).data_dir(data.path()).start().await.unwrap();
     let receiver = Receiver::start(0).await;
     let add = Functions::of_guest(&host, "calculate-fibonacci.core.wasm").await.unwrap();
     let exits = script(&host, "exits", &Script::exits(3)).await;
-    accept(&add, add.call("add", json!([1, 2])).unwrap().callback(&receiver.url)).await;
+    submit(&add, add.call("add", json!([1, 2])).unwrap().callback(&receiver.url)).await;
     assert_eq!(verify(data.path(), &receiver.after(1).await[0])["result"], 3);
-    accept(&exits, exits.call("run", json!(null)).unwrap().retries(1).callback(&receiver.url)).await;
+    submit(&exits, exits.call("run", json!(null)).unwrap().retries(1).callback(&receiver.url)).await;
     let failed = verify(data.path(), &receiver.after(2).await[1]);
     assert_eq!((&failed["status"], &failed["dead_letter"]), (&json!("FAILED"), &json!(true)));
     let far = std::time::SystemTime::now() + std::time::Duration::from_secs(3_600);
     let call = add.call("add", json!([1, 2])).unwrap().not_before(far).callback(&receiver.url);
-    let pending = accept(&add, call).await;
+    let pending = submit(&add, call).await;
     add.client().cancel(&pending, "enough", false).await.unwrap();
     assert_eq!(verify(data.path(), &receiver.after(3).await[2])["status"], "CANCELLED");
     let (_, metrics) = pilum_tests::get(&host.http, "/metrics").await.unwrap();
@@ -92,28 +92,32 @@ async fn tell_every_kind_of_end() {
 }
 
 #[tokio::test]
-async fn come_again_until_they_arrive_over_restarts_too() {
+async fn a_callback_is_sent_again_until_it_is_received_even_after_a_restart() {
     let data = tempfile::tempdir().unwrap();
     let receiver = Receiver::start(2).await;
     let host = Host::builder().config(PRIVATE).data_dir(data.path()).start().await.unwrap();
     let add = Functions::of_guest(&host, "calculate-fibonacci.core.wasm").await.unwrap();
-    let id = accept(&add, add.call("add", json!([1, 2])).unwrap().callback(&receiver.url)).await;
+    let id = submit(&add, add.call("add", json!([1, 2])).unwrap().callback(&receiver.url)).await;
     ended(add.client(), &id).await.unwrap();
     receiver.after(1).await;
     host.kill().await.unwrap();
     let _host = Host::builder().config(PRIVATE).data_dir(data.path()).start().await.unwrap();
     let received = receiver.after(3).await;
     for one in &received {
-        assert_eq!(verify(data.path(), one)["execution_id"], id.as_str(), "each is the same and well signed");
+        assert_eq!(
+            verify(data.path(), one)["execution_id"],
+            id.as_str(),
+            "each attempt sends the same execution, correctly signed"
+        );
     }
 }
 
 #[tokio::test]
-async fn nobody_listens() {
+async fn a_callback_without_a_receiver_stays_pending() {
     let host = Host::builder().config(PRIVATE).start().await.unwrap();
     let add = Functions::of_guest(&host, "calculate-fibonacci.core.wasm").await.unwrap();
     let call = add.call("add", json!([1, 2])).unwrap().callback("http://127.0.0.1:1/");
-    let id = accept(&add, call).await;
+    let id = submit(&add, call).await;
     ended(add.client(), &id).await.unwrap();
     let (_, metrics) = pilum_tests::get(&host.http, "/metrics").await.unwrap();
     assert!(metrics.contains("pilum_callbacks_pending 1"), "{metrics}");

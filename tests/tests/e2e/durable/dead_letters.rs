@@ -1,19 +1,19 @@
-//! Executions that failed for good, on the wire and the command line.
+//! Dead letters, over gRPC and on the command line.
 
-use super::{accept, script};
+use super::{script, submit};
 use pilum_client::Code;
-use pilum_tests::{Functions, Host, Pilum, Ran, Script, ended};
+use pilum_tests::{CommandOutput, Functions, Host, Pilum, Script, ended};
 use pilum_types::{ExecutionId, State};
 use serde_json::{Value as Json, json};
 
 async fn dead(functions: &Functions) -> ExecutionId {
-    let id = accept(functions, functions.call("run", json!(null)).unwrap().retries(1)).await;
+    let id = submit(functions, functions.call("run", json!(null)).unwrap().retries(1)).await;
     assert!(ended(functions.client(), &id).await.unwrap().is_dead_letter);
     id
 }
 
 #[tokio::test]
-async fn are_listed_redriven_and_discarded_over_restarts() {
+async fn dead_letters_are_listed_redriven_and_discarded_after_a_restart() {
     let data = tempfile::tempdir().unwrap();
     let host = Host::builder().data_dir(data.path()).start().await.unwrap();
     let exits = script(&host, "exits", &Script::exits(3)).await;
@@ -27,7 +27,11 @@ async fn are_listed_redriven_and_discarded_over_restarts() {
     assert_eq!(listed[0].metadata["attempts"], "2");
     let anew = client.redrive(&one).await.unwrap();
     let report = ended(&client, &anew).await.unwrap();
-    assert_eq!((report.status.state, report.is_dead_letter), (State::Failed, true), "it fails again");
+    assert_eq!(
+        (report.status.state, report.is_dead_letter),
+        (State::Failed, true),
+        "the redriven execution fails too"
+    );
     client.discard(&two).await.unwrap();
     for gone in [&one, &two] {
         assert_eq!(client.redrive(gone).await.unwrap_err().code(), Some(Code::NotFound));
@@ -40,11 +44,11 @@ async fn are_listed_redriven_and_discarded_over_restarts() {
 }
 
 #[tokio::test]
-async fn on_the_command_line() {
+async fn the_command_line_lists_redrives_and_discards_dead_letters() {
     let host = Host::start().await.unwrap();
     let exits = script(&host, "exits", &Script::exits(3)).await;
     let other = script(&host, "other", &Script::exits(4)).await;
-    let run = async |arguments: &[&str]| -> Ran {
+    let run = async |arguments: &[&str]| -> CommandOutput {
         let arguments = [&["dead-letters"], arguments, &["--server", &host.grpc]].concat();
         Pilum::new(arguments).unwrap().run().await.unwrap()
     };
@@ -59,7 +63,7 @@ async fn on_the_command_line() {
     assert_eq!(listed["dead_letters"].as_array().unwrap().len(), 1);
 
     let ran = run(&["discard", one.as_str(), "none"]).await;
-    assert_eq!(ran.code, Some(1), "one of them is none: {ran:?}");
+    assert_eq!(ran.code, Some(1), "`none` is not a dead letter: {ran:?}");
     assert!(ran.stdout.contains(&format!("{one} is discarded")) && ran.stderr.contains("none"), "{ran:?}");
     let ran = run(&["redrive", "--all", "--task", "exits", "--json"]).await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
@@ -67,5 +71,5 @@ async fn on_the_command_line() {
     assert_eq!(redriven["execution_id"], two.as_str());
     let anew = ExecutionId::parse(redriven["redriven_as"].as_str().unwrap()).unwrap();
     ended(exits.client(), &anew).await.unwrap();
-    assert_eq!(run(&["redrive"]).await.code, Some(2), "which?");
+    assert_eq!(run(&["redrive"]).await.code, Some(2), "redrive needs an id or --all");
 }

@@ -1,4 +1,4 @@
-//! More than there is room for, and everybody at once.
+//! More submissions than the queue has room for, and many submissions at once.
 
 use super::script;
 use futures::StreamExt as _;
@@ -13,7 +13,7 @@ const OFFERED: usize = 2_000;
 const AT_ONCE: usize = 64;
 
 #[tokio::test]
-async fn a_thousand_racers_with_one_id_are_one_execution() {
+async fn a_thousand_submissions_with_one_id_are_one_execution() {
     let host = Host::start().await.unwrap();
     let add = Functions::of_guest(&host, "calculate-fibonacci.core.wasm").await.unwrap();
     add.invoke("add", json!([1, 1])).await.unwrap();
@@ -32,7 +32,7 @@ async fn a_thousand_racers_with_one_id_are_one_execution() {
 }
 
 #[tokio::test]
-async fn what_a_full_queue_took_it_keeps_and_what_it_refused_is_nothing() {
+async fn a_full_queue_runs_what_it_accepted_and_creates_nothing_for_what_it_refused() {
     let host = Host::builder()
         .config("[async_execution]\nmax_queue_size = 50\nmax_concurrent_executions = 2")
         .start()

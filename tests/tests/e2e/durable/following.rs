@@ -1,13 +1,13 @@
-//! Watching, waiting, and what a status tells.
+//! Watching an execution, and waiting for its status.
 
-use super::{accept, json_at, script};
+use super::{json_at, script, submit};
 use pilum_client::{Code, Update};
 use pilum_tests::{Functions, Host, Pilum, Script};
 use pilum_types::{ExecutionId, State};
 use serde_json::{Value as Json, json};
 use std::time::{Duration, Instant};
 
-/// A command that writes a line, waits, and writes another.
+/// A command that writes a line, waits 1.5 s, and writes another line.
 const SPEAKS: &str = r#"(module
     (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
@@ -22,19 +22,19 @@ const SPEAKS: &str = r#"(module
         (drop (call $write (i32.const 2) (i32.const 256) (i32.const 1) (i32.const 264)))))"#;
 
 #[tokio::test]
-async fn a_watch_tells_every_change_and_each_line_when_it_is_written() {
+async fn a_watch_reports_every_state_and_each_line_when_it_is_written() {
     let host =
         Host::builder().config("[async_execution]\nmax_concurrent_executions = 1").start().await.unwrap();
     let blocker = script(&host, "blocks", &Script::sleeps(Duration::from_millis(700))).await;
     let speaks = Functions::of_bytes(&host, "speaks", &pilum_tests::wasm(SPEAKS).unwrap()).await.unwrap();
-    accept(&blocker, blocker.call("run", json!(null)).unwrap()).await;
-    let id = accept(&speaks, speaks.call("run", json!(null)).unwrap()).await;
+    submit(&blocker, blocker.call("run", json!(null)).unwrap()).await;
+    let id = submit(&speaks, speaks.call("run", json!(null)).unwrap()).await;
     let mut watch = speaks.client().watch(&id, true).await.unwrap();
-    let (mut told, mut lines) = (Vec::new(), Vec::new());
+    let (mut states, mut lines) = (Vec::new(), Vec::new());
     while let Some(news) = watch.next().await.unwrap() {
         match news {
             Update::Status(report) => {
-                told.push(report.status.state);
+                states.push(report.status.state);
                 if report.status.state == State::Pending {
                     assert_eq!(report.queue_position, Some(1));
                 }
@@ -43,23 +43,23 @@ async fn a_watch_tells_every_change_and_each_line_when_it_is_written() {
                 assert_eq!(line, "stderr: spoke");
                 lines.push(Instant::now());
             }
-            Update::Missed(missed) => panic!("{missed} missed"),
+            Update::Missed(missed) => panic!("the watch missed {missed} updates"),
         }
     }
-    assert_eq!(told, [State::Pending, State::Running, State::Completed]);
+    assert_eq!(states, [State::Pending, State::Running, State::Completed]);
     let [first, second] = lines[..] else { panic!("{} lines", lines.len()) };
-    assert!(second - first >= Duration::from_secs(1), "the first came while the guest waited");
+    assert!(second - first >= Duration::from_secs(1), "the first line came while the guest waited");
     let unknown = speaks.client().watch(&ExecutionId::parse("none").unwrap(), true).await.unwrap_err();
     assert_eq!(unknown.code(), Some(Code::NotFound));
 }
 
 #[tokio::test]
-async fn a_watch_on_the_command_line() {
+async fn the_command_line_watches_an_execution() {
     let host = Host::start().await.unwrap();
     let speaks = Functions::of_bytes(&host, "speaks", &pilum_tests::wasm(SPEAKS).unwrap()).await.unwrap();
     let fails = script(&host, "fails", &Script::exits(3)).await;
-    let good = accept(&speaks, speaks.call("run", json!(null)).unwrap()).await;
-    let bad = accept(&fails, fails.call("run", json!(null)).unwrap().retries(1)).await;
+    let good = submit(&speaks, speaks.call("run", json!(null)).unwrap()).await;
+    let bad = submit(&fails, fails.call("run", json!(null)).unwrap().retries(1)).await;
     let watch = async |id: &str, flags: &[&str]| {
         let arguments = [&["watch", id, "--server", &host.grpc], flags].concat();
         Pilum::new(arguments).unwrap().run().await.unwrap()
@@ -78,17 +78,21 @@ async fn a_watch_on_the_command_line() {
 }
 
 #[tokio::test]
-async fn a_status_can_be_waited_for() {
+async fn a_request_for_a_status_can_wait_for_the_end() {
     let host = Host::start().await.unwrap();
     let sleeps = script(&host, "sleeps", &Script::sleeps(Duration::from_secs(1))).await;
-    let id = accept(&sleeps, sleeps.call("run", json!(null)).unwrap()).await;
+    let id = submit(&sleeps, sleeps.call("run", json!(null)).unwrap()).await;
     let began = Instant::now();
     let (_, early) = json_at(&host, &format!("/status/{id}?wait=100ms")).await;
     assert!(began.elapsed() >= Duration::from_millis(100), "{:?}", began.elapsed());
     assert!(["PENDING", "RUNNING"].contains(&early["status"].as_str().unwrap()), "{early}");
     let (status, end) = json_at(&host, &format!("/api/v1/execution/{id}/status?wait=30s")).await;
     assert_eq!((status, &end["status"]), (200, &json!("COMPLETED")));
-    assert!(began.elapsed() < Duration::from_secs(20), "it does not wait any longer: {:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(20),
+        "the answer comes when the execution ends: {:?}",
+        began.elapsed()
+    );
     for (query, says) in [("wait=61s", "at most 60s"), ("wait=soon", "wait"), ("patience=1", "patience")] {
         let (status, error) = json_at(&host, &format!("/status/{id}?{query}")).await;
         assert_eq!(status, 400, "{error}");

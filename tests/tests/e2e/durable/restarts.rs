@@ -1,6 +1,6 @@
-//! A host that ends and the next one over the same data.
+//! A host ends, and another starts over the same data.
 
-use super::accept;
+use super::submit;
 use pilum_client::{Call, Mode, Target};
 use pilum_tests::{Functions, Host, Script, ended, idle, until};
 use pilum_types::{ExecutionId, FunctionName, State};
@@ -8,7 +8,7 @@ use serde_json::json;
 use std::time::Duration;
 
 const END_MAX: Duration = Duration::from_secs(60);
-/// Runs one at a time, so that most wait.
+/// Runs one execution at a time, so that most wait.
 const SLOW: &str = "[async_execution]\nmax_concurrent_executions = 1";
 
 async fn over(data: &std::path::Path) -> Host {
@@ -16,18 +16,18 @@ async fn over(data: &std::path::Path) -> Host {
 }
 
 #[tokio::test]
-async fn what_was_accepted_ends_though_the_host_is_killed() {
+async fn accepted_executions_end_though_the_host_is_killed() {
     let data = tempfile::tempdir().unwrap();
     let first = over(data.path()).await;
     let add = Functions::of_guest(&first, "calculate-fibonacci.core.wasm").await.unwrap();
     let sleeps = Script::sleeps(Duration::from_secs(1)).wasm().unwrap();
     let sleeps = Functions::of_bytes(&first, "sleeps", &sleeps).await.unwrap();
-    let done = accept(&add, add.call("add", json!([1, 1])).unwrap()).await;
+    let done = submit(&add, add.call("add", json!([1, 1])).unwrap()).await;
     let done_before = ended(add.client(), &done).await.unwrap();
-    let running = accept(&sleeps, sleeps.call("run", json!(null)).unwrap()).await;
+    let running = submit(&sleeps, sleeps.call("run", json!(null)).unwrap()).await;
     let mut waiting = Vec::new();
     for n in 0..20 {
-        waiting.push(accept(&add, add.call("add", json!([n, 1])).unwrap()).await);
+        waiting.push(submit(&add, add.call("add", json!([n, 1])).unwrap()).await);
     }
     until("the sleeper to run", async || {
         let report = add.client().status(&running, false, false).await?;
@@ -40,8 +40,12 @@ async fn what_was_accepted_ends_though_the_host_is_killed() {
 
     let second = over(data.path()).await;
     let client = second.client().await.unwrap();
-    assert_eq!(client.list_tasks("").await.unwrap().len(), tasks.len(), "nobody registers anything again");
-    assert_eq!(ended(&client, &done).await.unwrap(), done_before, "an end is final");
+    assert_eq!(
+        client.list_tasks("").await.unwrap().len(),
+        tasks.len(),
+        "the tasks are known without being registered again"
+    );
+    assert_eq!(ended(&client, &done).await.unwrap(), done_before, "a terminal state is final");
     for (n, id) in waiting.iter().enumerate() {
         let report = ended(&client, id).await.unwrap();
         assert_eq!(report.status.state, State::Completed, "{report:?}");
@@ -54,7 +58,7 @@ async fn what_was_accepted_ends_though_the_host_is_killed() {
     let report = ended(&client, &running).await.unwrap();
     let codes: Vec<_> = report.attempts.iter().map(|attempt| attempt.error_code.as_deref()).collect();
     assert_eq!((report.status.state, codes), (State::Completed, vec![Some("WORKER_LOST"), None]));
-    // A task is called by the id it had.
+    // The task keeps its id.
     let task = tasks.iter().find(|task| task.name == "calculate-fibonacci.core").unwrap();
     let call = Call::new(Target::Existing(task.id.clone()), FunctionName::parse("add").unwrap());
     let invoked = client.invoke(call.parameters(pilum_tests::parameters_of(json!([2, 3])).unwrap())).await;
@@ -62,7 +66,7 @@ async fn what_was_accepted_ends_though_the_host_is_killed() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_shut_down_hands_back_what_cannot_end() {
+async fn a_host_that_shuts_down_returns_running_executions_to_the_queue() {
     let data = tempfile::tempdir().unwrap();
     let shutdown = "[shutdown]\ndrain_timeout_ms = 300";
     let first = Host::builder().config(SLOW).config(shutdown).data_dir(data.path()).start().await.unwrap();
@@ -70,12 +74,12 @@ async fn a_host_that_is_shut_down_hands_back_what_cannot_end() {
     let sleeps = Functions::of_bytes(&first, "sleeps", &sleeps).await.unwrap();
     let mut ids = Vec::new();
     for _ in 0..3 {
-        ids.push(accept(&sleeps, sleeps.call("run", json!(null)).unwrap()).await);
+        ids.push(submit(&sleeps, sleeps.call("run", json!(null)).unwrap()).await);
     }
-    until("one to run", async || Ok((sleeps.client().health().await?.running == 1).then_some(())))
+    until("one execution to run", async || Ok((sleeps.client().health().await?.running == 1).then_some(())))
         .await
         .unwrap();
-    assert!(first.terminate(END_MAX).await.unwrap(), "it ends well");
+    assert!(first.terminate(END_MAX).await.unwrap(), "the host ends with exit code 0");
     let second = Host::builder().data_dir(data.path()).start().await.unwrap();
     let client = second.client().await.unwrap();
     let mut attempts = Vec::new();
@@ -84,7 +88,7 @@ async fn a_host_that_is_shut_down_hands_back_what_cannot_end() {
         assert_eq!(report.status.state, State::Completed, "{report:?}");
         attempts.push(report.attempts.len());
     }
-    assert_eq!(attempts, [2, 1, 1], "only what had begun has another attempt");
+    assert_eq!(attempts, [2, 1, 1], "only the execution that had begun has another attempt");
 }
 
 #[tokio::test]
@@ -93,7 +97,7 @@ async fn a_deleted_task_stays_deleted() {
     let first = over(data.path()).await;
     let add = Functions::of_guest(&first, "calculate-fibonacci.core.wasm").await.unwrap();
     let task = add.invoke("add", json!([1, 1])).await.unwrap().task_id;
-    let id = accept(&add, add.call("add", json!([1, 1])).unwrap()).await;
+    let id = submit(&add, add.call("add", json!([1, 1])).unwrap()).await;
     ended(add.client(), &id).await.unwrap();
     let deletion = add.client().delete_task(&task, true, true).await.unwrap();
     assert!(deletion.deleted && deletion.cleaned_executions == 2, "{deletion:?}");
@@ -105,7 +109,7 @@ async fn a_deleted_task_stays_deleted() {
 }
 
 #[tokio::test]
-async fn an_id_is_the_same_call_after_a_restart() {
+async fn an_id_stands_for_the_same_call_after_a_restart() {
     let data = tempfile::tempdir().unwrap();
     let mine = || ExecutionId::parse("mine").unwrap();
     let call = |add: &Functions, n: u32| {
@@ -119,14 +123,14 @@ async fn an_id_is_the_same_call_after_a_restart() {
         let refused = add.client().invoke(call(&add, 2)).await.unwrap_err();
         assert_eq!(refused.code(), Some(pilum_client::Code::AlreadyExists), "round {round}: {refused}");
         let report = ended(add.client(), &mine()).await.unwrap();
-        assert_eq!(report.attempts.len(), 1, "it ran once");
+        assert_eq!(report.attempts.len(), 1, "the call ran once");
         host.kill().await.unwrap();
     }
 }
 
-/// As HAZARDS has it for an execution that takes its process along.
+/// An execution whose attempts all end with the host's process.
 #[tokio::test]
-async fn what_kills_its_host_is_given_up() {
+async fn an_execution_that_kills_its_host_three_times_fails() {
     let data = tempfile::tempdir().unwrap();
     let host = over(data.path()).await;
     let add = Functions::of_guest(&host, "calculate-fibonacci.core.wasm").await.unwrap();

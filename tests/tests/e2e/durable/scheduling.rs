@@ -1,6 +1,6 @@
-//! Priorities, times, and what is refused of them.
+//! Priorities and times, and the refusal of wrong ones.
 
-use super::{accept, script};
+use super::{script, submit};
 use pilum_client::{Call, Mode};
 use pilum_tests::{Functions, Host, Pilum, Script, ended};
 use pilum_types::{Priority, State};
@@ -10,18 +10,18 @@ use std::time::{Duration, SystemTime};
 const ONE: &str = "[async_execution]\nmax_concurrent_executions = 1";
 
 #[tokio::test]
-async fn urgent_work_goes_first_and_scheduled_work_in_its_time() {
+async fn urgent_executions_run_first_and_scheduled_ones_at_their_time() {
     let host = Host::builder().config(ONE).start().await.unwrap();
     let sleeps = script(&host, "sleeps", &Script::sleeps(Duration::from_millis(300))).await;
     let call = || sleeps.call("run", json!(null)).unwrap();
-    accept(&sleeps, call()).await;
+    submit(&sleeps, call()).await;
     let mut usual = Vec::new();
     for _ in 0..3 {
-        usual.push(accept(&sleeps, call()).await);
+        usual.push(submit(&sleeps, call()).await);
     }
     let at = SystemTime::now() + Duration::from_millis(2_500);
-    let later = accept(&sleeps, call().not_before(at)).await;
-    let urgent = accept(&sleeps, call().priority(Priority::Urgent)).await;
+    let later = submit(&sleeps, call().not_before(at)).await;
+    let urgent = submit(&sleeps, call().priority(Priority::Urgent)).await;
     let client = sleeps.client();
     let position = client.status(&urgent, false, false).await.unwrap().unwrap().queue_position;
     assert_eq!(position, Some(1));
@@ -33,14 +33,14 @@ async fn urgent_work_goes_first_and_scheduled_work_in_its_time() {
 }
 
 #[tokio::test]
-async fn what_cannot_end_in_time_is_not_run() {
+async fn an_execution_that_cannot_meet_its_deadline_is_not_run() {
     let host = Host::builder().config(ONE).start().await.unwrap();
     let sleeps = script(&host, "sleeps", &Script::sleeps(Duration::from_millis(800))).await;
     let call = || sleeps.call("run", json!(null)).unwrap();
-    let known = accept(&sleeps, call()).await;
+    let known = submit(&sleeps, call()).await;
     ended(sleeps.client(), &known).await.unwrap();
-    accept(&sleeps, call()).await;
-    let hopeless = accept(&sleeps, call().deadline(SystemTime::now() + Duration::from_millis(1_200))).await;
+    submit(&sleeps, call()).await;
+    let hopeless = submit(&sleeps, call().deadline(SystemTime::now() + Duration::from_millis(1_200))).await;
     let report = ended(sleeps.client(), &hopeless).await.unwrap();
     assert_eq!(report.status.state, State::Timeout, "{report:?}");
     assert!(report.attempts.is_empty(), "{report:?}");
@@ -48,7 +48,7 @@ async fn what_cannot_end_in_time_is_not_run() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_schedule_is_said() {
+async fn a_wrong_schedule_is_refused_with_its_field() {
     let host = Host::start().await.unwrap();
     let add = Functions::of_guest(&host, "calculate-fibonacci.core.wasm").await.unwrap();
     let call = || add.call("add", json!([1, 1])).unwrap();
@@ -70,14 +70,14 @@ async fn what_is_wrong_with_a_schedule_is_said() {
     check(later().callback("http://127.0.0.1:1/"), "context.callback_url").await;
     check(later().callback(format!("https://example.com/{}", "x".repeat(3_000))), "context.callback_url")
         .await;
-    assert_eq!(add.client().stats().await.unwrap().executions, 0, "nothing is created");
-    // A deadline that is over is no mistake of the form: there is an execution, which ends.
-    let over = accept(&add, call().deadline(now - day)).await;
+    assert_eq!(add.client().stats().await.unwrap().executions, 0, "no execution is created");
+    // A deadline in the past is no wrong argument: the execution is accepted and times out.
+    let over = submit(&add, call().deadline(now - day)).await;
     assert_eq!(ended(add.client(), &over).await.unwrap().status.state, State::Timeout);
 }
 
 #[tokio::test]
-async fn schedules_on_the_command_line() {
+async fn the_command_line_takes_priorities_and_times() {
     let host = Host::start().await.unwrap();
     let add = Functions::of_guest(&host, "calculate-fibonacci.core.wasm").await.unwrap();
     add.invoke("add", json!([1, 1])).await.unwrap();
@@ -91,7 +91,7 @@ async fn schedules_on_the_command_line() {
     let answer: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     let (_, shown) = super::json_at(&host, answer["status_endpoint"].as_str().unwrap()).await;
     assert_eq!((&shown["priority"], &shown["status"]), (&json!("high"), &json!("PENDING")));
-    assert_eq!(run(&["--priority", "high"]).await.code, Some(2), "only with --async");
+    assert_eq!(run(&["--priority", "high"]).await.code, Some(2), "--priority needs --async");
     let ran = run(&["--async", "--deadline", "soon"]).await;
     assert!(ran.code == Some(2) && ran.stderr.contains("10m"), "{ran:?}");
 }

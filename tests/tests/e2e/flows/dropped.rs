@@ -1,22 +1,21 @@
-//! Callers that go away take their guest along.
+//! If a caller goes away, the host stops its guest.
 
 use super::{call, put};
-use pilum_proto::spearlet::{
-    CancelExecutionRequest, ExecutionStatus, GetStatsRequest, InvokeFunctionRequest,
-};
+use crate::common::cancel;
+use pilum_proto::spearlet::{ExecutionStatus, GetStatsRequest, InvokeFunctionRequest};
 use pilum_tests::wire::{RawClient, census, ended, guest_artifact, new_task, numbers, until_status, with_id};
 use pilum_tests::{Host, get, until};
 
-/// Calls and goes away once the guest runs.
+/// Makes a call and drops it when the guest runs.
 async fn drop_while_running(client: &RawClient, id: &str, request: InvokeFunctionRequest) {
     let mut caller = client.clone();
     tokio::select! {
-        answer = caller.invoke_function(with_id(id, request)) => panic!("it ended: {answer:?}"),
+        answer = caller.invoke_function(with_id(id, request)) => panic!("the call ended: {answer:?}"),
         running = until_status(client, id, ExecutionStatus::Running) => { running.unwrap(); }
     }
 }
 
-/// Waits until nothing runs, by statistics and by metrics.
+/// Waits until statistics and metrics both say that nothing runs.
 async fn until_idle(host: &Host, client: &RawClient) {
     until("an idle host", async || {
         let request = GetStatsRequest { include_execution_stats: true, ..Default::default() };
@@ -33,7 +32,7 @@ async fn until_idle(host: &Host, client: &RawClient) {
 }
 
 #[tokio::test]
-async fn the_guest_stops() {
+async fn a_guest_stops_when_its_caller_goes_away() {
     let config = "[sync_execution]\nmax_concurrent_requests = 1\nslot_wait_ms = 30000";
     let host = Host::builder().config(config).start().await.unwrap();
     let client = host.raw_client().await.unwrap();
@@ -56,9 +55,9 @@ async fn the_guest_stops() {
     assert!(call(&client, new_task("adder", &adder, "add", numbers(&[1.0, 2.0]))).await.success);
 }
 
-/// Callers that go away at any moment, most before their guest runs.
+/// Callers go away at different moments, most of them before their guest runs.
 #[tokio::test]
-async fn at_any_moment() {
+async fn callers_may_go_away_at_any_moment() {
     let config = "[sync_execution]\nmax_concurrent_requests = 4\nslot_wait_ms = 30000";
     let host = Host::builder().config(config).start().await.unwrap();
     let client = host.raw_client().await.unwrap();
@@ -78,16 +77,14 @@ async fn at_any_moment() {
         let result = ended(&client, &id).await.unwrap();
         assert_eq!(result.status(), ExecutionStatus::Cancelled, "{id}: {result:?}");
     }
-    // All four slots are there: four run at once.
+    // All four slots are free again: four calls run at once.
     let ids = ["a", "b", "c", "d"];
     let together = async {
         for id in ids {
             until_status(&client, id, ExecutionStatus::Running).await.unwrap();
         }
         for id in ids {
-            let request =
-                CancelExecutionRequest { execution_id: id.into(), force: true, ..Default::default() };
-            assert!(client.clone().cancel_execution(request).await.unwrap().into_inner().success);
+            cancel(&client, id).await;
         }
     };
     let calls = ids.map(|id| call(&client, with_id(id, new_task("spin", &spin, "run", vec![]))));

@@ -1,13 +1,15 @@
-//! Executions that ran and failed: an OK response with the whole story in it.
+//! Executions that ran and failed: the RPC succeeds, and its answer says what failed.
 
-use super::{call, put, put_script};
+use super::{call, put};
+use crate::common::put_script;
 use pilum_proto::spearlet::{
     ArtifactSpec, ExecutionContext, ExecutionStatus, FunctionParameter, InvokeFunctionRequest,
 };
 use pilum_tests::wire::{RawClient, guest_artifact, named, new_task, number, numbers, status, text};
 use pilum_tests::{Host, Script};
 
-/// Fails with this code and status, and says all of `says`.
+/// Checks that the call fails with this code and status, and with a message that
+/// contains all of `says`.
 async fn check(
     client: &RawClient,
     artifact: &ArtifactSpec,
@@ -16,9 +18,9 @@ async fn check(
     expected: (&str, ExecutionStatus),
     says: &[&str],
 ) {
-    // Two names of one artifact's digest: a task for each.
+    // One task for each artifact.
     let task = format!("t{}", &artifact.checksum[7..15]);
-    // Short where it is waited for, and out of the way where it is not.
+    // Short if the call is expected to time out; otherwise the default.
     let timeout_ms = if expected.1 == ExecutionStatus::Timeout { 400 } else { 0 };
     let context = ExecutionContext { timeout_ms, ..ExecutionContext::default() };
     let request =
@@ -38,12 +40,12 @@ async fn check(
     assert!(answer.message.starts_with(expected.0), "{function}: {answer:?}");
     assert_eq!((answer.status_endpoint.as_str(), answer.estimated_completion_ms), ("", 0));
     assert_eq!(result.metrics["attempt"], "1", "{function}");
-    // It is an execution, and is found as such.
+    // Its status can be read like that of any execution.
     assert_eq!(status(client, &answer.execution_id).await.unwrap(), Some(result), "{function}");
 }
 
 #[tokio::test]
-async fn traps() {
+async fn each_trap_has_its_code_and_a_backtrace() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let traps = put(
@@ -82,7 +84,7 @@ async fn traps() {
 }
 
 #[tokio::test]
-async fn the_guests_own_errors() {
+async fn errors_of_the_guest_itself_are_reported() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let emails = guest_artifact("validate-email.wasm").unwrap();
@@ -99,14 +101,14 @@ async fn the_guests_own_errors() {
         let says = format!("exit code {code}");
         check(&client, &script, "run", vec![], expected, &[&says]).await;
     }
-    // Parameters that a command takes and finds wrong are its own business.
+    // A command checks its parameters itself, so wrong ones are the guest's failure.
     let keywords = guest_artifact("extract-keywords.command.wasm").unwrap();
     let wrong = vec![named("limit", number(1.0))];
     check(&client, &keywords, "run", wrong, expected, &["exit code 2"]).await;
 }
 
 #[tokio::test]
-async fn limits() {
+async fn a_guest_over_a_limit_fails() {
     let config = "[limits]\nmemory_max_bytes = 2097152\nresult_max_bytes = 1024\ntable_max_elements = 100";
     let host = Host::builder().config(config).start().await.unwrap();
     let client = host.raw_client().await.unwrap();
@@ -124,7 +126,7 @@ async fn limits() {
     check(&client, &grows, "memory", vec![], failed("MEMORY_LIMIT"), &["2097152 bytes"]).await;
     check(&client, &grows, "table", vec![], failed("MEMORY_LIMIT"), &["100 table elements"]).await;
 
-    // In one piece, a little over the bound and far over it; and just within.
+    // In one write: a little over the bound, far over it, and exactly at it.
     for bytes in [1_025, 300_000] {
         let prints = put_script(&host, &format!("{bytes}.wasm"), &Script::prints(&"x".repeat(bytes)));
         check(&client, &prints, "run", vec![], failed("RESULT_TOO_LARGE"), &["1024 bytes"]).await;
@@ -142,7 +144,7 @@ async fn limits() {
 }
 
 #[tokio::test]
-async fn fuel() {
+async fn a_guest_without_fuel_fails() {
     let host = Host::builder().config("[limits]\nfuel = 100000").start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let spins = put(&host, "spins.wasm", "(module (func (export \"f\") (loop (br 0))))");

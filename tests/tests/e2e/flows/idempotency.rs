@@ -1,6 +1,7 @@
-//! Ids that callers bring: the same request under the same id is one execution.
+//! Ids from the caller: the same request with the same id is one execution.
 
-use super::{call, put_script};
+use super::call;
+use crate::common::put_script;
 use pilum_proto::spearlet::{
     ExecutionContext, ExecutionMode, ExecutionStatus, InvokeFunctionRequest, InvokeFunctionResponse,
 };
@@ -10,7 +11,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tonic::Code;
 
-/// Submissions that race for one id.
+/// Calls with the same id that are sent at once.
 const RACERS: usize = 200;
 
 fn adder(id: &str, numbers: &[f64]) -> InvokeFunctionRequest {
@@ -20,32 +21,38 @@ fn adder(id: &str, numbers: &[f64]) -> InvokeFunctionRequest {
 
 async fn refused(client: &RawClient, request: InvokeFunctionRequest) {
     let before = census(client).await.unwrap();
-    let Err(status) = client.clone().invoke_function(request).await else { panic!("it was taken") };
+    let Err(status) = client.clone().invoke_function(request).await else {
+        panic!("the call was not refused")
+    };
     assert_eq!(status.code(), Code::AlreadyExists, "{status:?}");
     assert!(status.message().contains("exists for another request"), "{status:?}");
     assert_eq!(census(client).await.unwrap(), before);
 }
 
 #[tokio::test]
-async fn a_synchronous_repeat() {
+async fn a_repeated_synchronous_call_has_the_same_answer() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let first = call(&client, adder("mine", &[2.0, 40.0])).await;
     assert_eq!(first.execution_id, "mine");
-    assert_eq!(call(&client, adder("mine", &[2.0, 40.0])).await, first, "to the last figure");
+    assert_eq!(
+        call(&client, adder("mine", &[2.0, 40.0])).await,
+        first,
+        "the answers are equal in every field"
+    );
     let in_context = InvokeFunctionRequest {
         execution_id: None,
         context: Some(ExecutionContext { execution_id: "mine".into(), ..ExecutionContext::default() }),
         ..adder("mine", &[2.0, 40.0])
     };
-    assert_eq!(call(&client, in_context).await, first, "the other place of the id");
+    assert_eq!(call(&client, in_context).await, first, "the id may be in the context");
     let census = census(&client).await.unwrap();
     assert_eq!(census.executions, ["mine"]);
     assert_eq!(census.tasks[0].2, 1, "one execution was counted");
 }
 
 #[tokio::test]
-async fn another_request_under_the_same_id() {
+async fn another_request_with_the_same_id_is_refused() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     for (id, first) in
@@ -71,13 +78,14 @@ async fn another_request_under_the_same_id() {
         ] {
             refused(&client, other).await;
         }
-        // Another task with the same code is another request; and it stays unknown.
+        // A call of another task with the same code is another request, and does not
+        // register that task.
         refused(&client, InvokeFunctionRequest { task_name: "renamed".into(), ..first }).await;
     }
 }
 
 #[tokio::test]
-async fn an_asynchronous_repeat() {
+async fn a_repeated_submission_has_the_present_status() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let request = asynchronous(adder("mine", &[2.0, 40.0]));
@@ -87,18 +95,18 @@ async fn an_asynchronous_repeat() {
     let again = call(&client, request).await;
     assert!(again.success, "{again:?}");
     assert_eq!((again.execution_id.as_str(), &again.task_id), ("mine", &first.task_id));
-    assert_eq!(again.result, Some(result), "how it stands by now");
+    assert_eq!(again.result, Some(result), "the answer has the present status");
     assert_eq!(again.estimated_completion_ms, 0);
     assert_eq!(census(&client).await.unwrap().executions, ["mine"]);
 }
 
-/// Sends `request` from as many callers at once.
+/// Sends `request` [`RACERS`] times at once.
 async fn race(client: &RawClient, request: &InvokeFunctionRequest) -> Vec<InvokeFunctionResponse> {
     futures::future::join_all((0..RACERS).map(|_| call(client, request.clone()))).await
 }
 
 #[tokio::test]
-async fn racers() {
+async fn many_calls_with_one_id_at_once_run_once() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let script = Script { stdout: "once".into(), ..Script::sleeps(Duration::from_millis(100)) };
@@ -122,9 +130,8 @@ async fn racers() {
     assert_eq!(now.tasks.iter().map(|task| task.2).collect::<Vec<_>>(), [1, 1]);
 }
 
-/// First calls of one new task at once: one task, an execution each.
 #[tokio::test]
-async fn racers_for_a_name() {
+async fn many_first_calls_of_a_task_register_it_once() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let artifact = guest_artifact("calculate-fibonacci.core.wasm").unwrap();

@@ -1,6 +1,7 @@
 //! The shape of an answer: result, receipt, times.
 
-use super::{call, put, put_script};
+use super::{call, put};
+use crate::common::put_script;
 use pilum_proto::spearlet::{ExecutionMode, ExecutionStatus, InvokeFunctionRequest};
 use pilum_tests::wire::{any, guest_artifact, named, new_task, number, numbers, returned, text};
 use pilum_tests::{Host, Script};
@@ -10,7 +11,7 @@ use prost_types::value::Kind;
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-/// A `google.protobuf.Value`, as it must travel.
+/// A `google.protobuf.Value` as it must be sent.
 fn value(kind: Kind) -> Any {
     any("Value", &prost_types::Value { kind: Some(kind) })
 }
@@ -31,7 +32,7 @@ async fn typed_results_are_values() {
     let fibonacci = guest_artifact("calculate-fibonacci.wasm").unwrap();
     let f = "calculate-fibonacci";
     check(f, &fibonacci, f, numbers(&[50.0]), number(12_586_269_025.0)).await;
-    // Beyond 2^53 no float is exact.
+    // Beyond 2^53 a float cannot hold every integer.
     check(f, &fibonacci, f, numbers(&[93.0]), string("12200160415121876738")).await;
 
     let echo = guest_artifact("values-echo.wasm").unwrap();
@@ -63,7 +64,7 @@ async fn typed_results_are_values() {
 }
 
 #[tokio::test]
-async fn a_commands_result_is_its_output() {
+async fn the_result_of_a_command_is_its_output() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     for output in ["", "hello\n", "{\"not\": \"parsed\"}"] {
@@ -76,7 +77,7 @@ async fn a_commands_result_is_its_output() {
 }
 
 #[tokio::test]
-async fn a_synchronous_answer() {
+async fn a_synchronous_answer_has_ids_times_and_metrics() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let sleep = Duration::from_millis(50);
@@ -115,9 +116,9 @@ async fn a_synchronous_answer() {
     );
 }
 
-/// The peak is that of the guest's memory, not of what it ends with or may have.
+/// The figure is the peak of the guest's memory, not its limit.
 #[tokio::test]
-async fn memory_used() {
+async fn the_peak_of_memory_is_reported() {
     let host = Host::builder().config("[limits]\nfuel = 1000000").start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let grows = put(
@@ -137,7 +138,7 @@ async fn memory_used() {
 }
 
 #[tokio::test]
-async fn a_stream_of_chunks() {
+async fn a_stream_has_the_output_in_chunks_and_then_the_end() {
     let host = Host::start().await.unwrap();
     let mut client = host.raw_client().await.unwrap();
     let lines: String = (0..30_000).map(|i| format!("{i}\n")).collect();
@@ -158,7 +159,7 @@ async fn a_stream_of_chunks() {
         assert_eq!(message.status(), ExecutionStatus::Running);
         let Output::Raw(chunk) = pilum_proto::value::output_from_any(&message.chunk_data.unwrap()).unwrap()
         else {
-            panic!("a typed chunk of a command")
+            panic!("a command sent a typed chunk")
         };
         assert!(!chunk.is_empty() && chunk.len() <= 64 << 10, "{} bytes", chunk.len());
         output.extend(chunk);
@@ -172,7 +173,7 @@ async fn a_stream_of_chunks() {
 }
 
 #[tokio::test]
-async fn a_stream_that_fails() {
+async fn a_stream_ends_with_the_failure() {
     let host = Host::start().await.unwrap();
     let mut client = host.raw_client().await.unwrap();
     let script = put_script(&host, "script.wasm", &Script::exits(7));

@@ -1,4 +1,4 @@
-//! Which task serves a call, and which instance.
+//! Which task and which instance serve a call.
 
 use super::{call, put};
 use pilum_proto::spearlet::{
@@ -10,7 +10,7 @@ use pilum_types::{Output, Value};
 use std::collections::BTreeSet;
 
 #[tokio::test]
-async fn new_and_existing() {
+async fn a_name_with_the_same_code_is_the_same_task() {
     let host = Host::start().await.unwrap();
     let mut client = host.raw_client().await.unwrap();
     let adder = ArtifactSpec {
@@ -35,7 +35,7 @@ async fn new_and_existing() {
     }
     assert_eq!((&again.task_id, &by_id.task_id), (&first.task_id, &first.task_id));
     let ids: BTreeSet<_> = [&first, &again, &by_id, &renamed].map(|a| &a.execution_id).into();
-    assert_eq!(ids.len(), 4, "each call is an execution of its own");
+    assert_eq!(ids.len(), 4, "each call is another execution");
 
     let census = census(&client).await.unwrap();
     let expected = [("adder".to_owned(), first.task_id.clone(), 3), ("other".into(), renamed.task_id, 1)];
@@ -48,7 +48,7 @@ async fn new_and_existing() {
 }
 
 #[tokio::test]
-async fn create_if_not_exists() {
+async fn create_if_not_exists_registers_only_an_unknown_task() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let adder = guest_artifact("calculate-fibonacci.core.wasm").unwrap();
@@ -59,19 +59,18 @@ async fn create_if_not_exists() {
         ..new_task(name, &adder, "add", numbers(&[2.0, 40.0]))
     };
     assert_eq!(call(&client, create("mine", "adder")).await.task_id, "mine");
-    // It exists now: neither its name nor its artifact are looked at.
+    // The task exists now, so the call's name and artifact do not matter.
     assert_eq!(call(&client, create("mine", "renamed")).await.task_id, "mine");
     let known = InvokeFunctionRequest { artifact_spec: None, ..create("mine", "") };
     assert_eq!(call(&client, known).await.task_id, "mine");
-    // The name is taken by the same code, which is then used.
+    // A task with this name and the same code exists, so the call uses that task.
     assert_eq!(call(&client, create("another", "adder")).await.task_id, "mine");
     let tasks = census(&client).await.unwrap().tasks;
     assert_eq!(tasks, [("adder".to_owned(), "mine".to_owned(), 4)]);
 }
 
-/// A new revision under an old name: delete, then register.
 #[tokio::test]
-async fn a_new_revision() {
+async fn a_name_is_free_for_other_code_after_its_task_is_deleted() {
     let host = Host::start().await.unwrap();
     let mut client = host.raw_client().await.unwrap();
     let mut ids = BTreeSet::new();
@@ -88,11 +87,11 @@ async fn a_new_revision() {
         assert_eq!(gone.code(), tonic::Code::NotFound);
         ids.insert(answer.task_id);
     }
-    assert_eq!(ids.len(), 3, "a new revision is a new task");
+    assert_eq!(ids.len(), 3, "each registration is a new task");
 }
 
 #[tokio::test]
-async fn every_call_has_a_fresh_instance() {
+async fn every_call_has_a_new_instance() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let echo = guest_artifact("values-echo.wasm").unwrap();
@@ -102,7 +101,11 @@ async fn every_call_has_a_fresh_instance() {
             InvokeFunctionRequest { force_new_instance, ..new_task("echo", &echo, "counter", vec![]) };
         let answer = call(&client, request).await;
         let result = answer.result.unwrap();
-        assert_eq!(returned(&result).unwrap(), Output::Typed(Value::Number(1.0)), "residue of another call");
+        assert_eq!(
+            returned(&result).unwrap(),
+            Output::Typed(Value::Number(1.0)),
+            "the instance was used by another call"
+        );
         assert_eq!(result.metrics["instance_calls"], "1");
         assert!(!answer.instance_id.is_empty());
         instances.insert(answer.instance_id);
@@ -111,7 +114,7 @@ async fn every_call_has_a_fresh_instance() {
 }
 
 #[tokio::test]
-async fn the_environment_is_the_calls_own() {
+async fn each_call_has_only_its_own_environment() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let echo = guest_artifact("values-echo.wasm").unwrap();
@@ -124,6 +127,6 @@ async fn the_environment_is_the_calls_own() {
         returned(&call(&client, request).await.result.unwrap()).unwrap()
     };
     assert_eq!(get(&[("GREETING", "hello")], "GREETING").await, Output::Typed(Value::String("hello".into())));
-    assert_eq!(get(&[], "GREETING").await, Output::Typed(Value::Null), "another call's");
-    assert_eq!(get(&[], "PATH").await, Output::Typed(Value::Null), "the host's");
+    assert_eq!(get(&[], "GREETING").await, Output::Typed(Value::Null), "the variable of another call");
+    assert_eq!(get(&[], "PATH").await, Output::Typed(Value::Null), "a variable of the host");
 }

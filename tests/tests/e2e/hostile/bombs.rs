@@ -1,4 +1,4 @@
-//! Code that is made to cost its compiler dearly.
+//! Code that is made to be expensive to compile.
 
 use super::{check_unharmed, stopped};
 use pilum_client::{Call, ClientError, Code, NewTask, Target};
@@ -7,11 +7,11 @@ use pilum_types::{ArtifactSource, FunctionName, TaskName};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-/// A compiler's 10 seconds of processor time may take that long beside other work,
-/// which it yields to.
+/// How long a compiler's 10 s of processor time may take beside other work, which has
+/// priority over it.
 const COMPILE_MAX: Duration = Duration::from_secs(60);
 
-/// LEB128.
+/// An unsigned number in LEB128.
 fn number(mut n: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while n > 127 {
@@ -39,7 +39,7 @@ fn module(types: Vec<u8>, functions: Vec<u8>, exports: Vec<u8>, code: Vec<u8>) -
     bytes
 }
 
-/// `name`, the function with that index.
+/// Exports the function with that index under `name`.
 fn export(name: &str, function: usize) -> Vec<u8> {
     [number(name.len()), name.as_bytes().to_vec(), vec![0], number(function)].concat()
 }
@@ -48,7 +48,7 @@ fn one(item: &[u8]) -> Vec<u8> {
     vector([item.to_vec()].into_iter())
 }
 
-/// `func()`, and its body that does nothing.
+/// The type `func()`, and the body of a function that does nothing.
 const PLAIN_TYPE: &[u8] = b"\x60\0\0";
 const EMPTY_BODY: &[u8] = b"\x02\0\x0b";
 
@@ -80,13 +80,13 @@ fn one_function(locals: usize, body: &[u8]) -> Vec<u8> {
     module(one(PLAIN_TYPE), one(&[0]), one(&export("run", 0)), code)
 }
 
-/// `i32.const 1; drop`, over and over.
+/// A function that repeats `i32.const 1; drop`.
 fn long_body(count: usize) -> Vec<u8> {
     one_function(1, &b"\x41\x01\x1a".repeat(count))
 }
 
-/// Loops one after the other, each of which may change any of the locals: what
-/// the compiler has to keep of it is their product.
+/// Loops one after the other, each of which may change any of the locals. The compiler's
+/// memory grows with the number of loops times the number of locals.
 fn many_loops(count: usize) -> Vec<u8> {
     let local = |i: usize| number(i % count);
     let step = |i: usize| {
@@ -96,12 +96,12 @@ fn many_loops(count: usize) -> Vec<u8> {
     one_function(count, &(0..count).flat_map(step).collect::<Vec<u8>>())
 }
 
-/// Processor time of the children that a process has waited for, in ticks: its
-/// compilers'.
+/// The processor time, in ticks, of the child processes that the host has waited for:
+/// its compilers.
 fn compile_ticks(host: &Host) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", host.pid().unwrap())).unwrap();
     let after_name = stat.rsplit_once(") ").unwrap().1;
-    // The third field is the first here; cutime and cstime are the 16th and 17th.
+    // The first field after the name is the third; cutime and cstime are 16th and 17th.
     after_name.split(' ').skip(13).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
 }
 
@@ -128,7 +128,7 @@ async fn large_code_is_compiled_or_refused_within_bounds() {
 }
 
 #[tokio::test]
-async fn a_bomb_is_refused_and_remembered() {
+async fn code_that_was_refused_is_not_compiled_again() {
     let host = Host::start().await.unwrap();
     check_unharmed(&host).await;
     let (location, digest) = host.put("bomb.wasm", &many_loops(10_000)).unwrap();
@@ -150,7 +150,7 @@ async fn a_bomb_is_refused_and_remembered() {
     assert!(began.elapsed() < COMPILE_MAX, "{:?}", began.elapsed());
     let after = compile_ticks(&host);
     assert!(after > before, "the child's time is counted");
-    // The digest is remembered, whatever the task is called: nothing is compiled.
+    // The host remembers the digest, so under no task name is the code compiled again.
     for i in 0..20 {
         assert_eq!(refused(&format!("bomb-{i}")).await, first);
     }
@@ -159,8 +159,8 @@ async fn a_bomb_is_refused_and_remembered() {
     check_unharmed(&host).await;
 }
 
-/// 100,000 functions take longer than a compiler has. The calls of others go on
-/// meanwhile.
+/// 100,000 functions take longer to compile than a compiler may run. Other calls are
+/// served meanwhile.
 #[tokio::test]
 async fn a_compiler_is_killed_at_its_time_limit() {
     let host = Host::start().await.unwrap();
@@ -179,7 +179,7 @@ async fn a_compiler_is_killed_at_its_time_limit() {
     };
     assert!(began.elapsed() < COMPILE_MAX, "{:?}", began.elapsed());
     assert!(served > 10, "only {served} good calls were served");
-    // A fast machine may make it in time: then it runs like any other code.
+    // On a fast machine the code may be compiled in time; then it runs.
     if let Err(error) = ended {
         assert!(format!("{error:#}").contains("could not be compiled within its bounds"), "{error:#}");
     }

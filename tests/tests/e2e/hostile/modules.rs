@@ -1,4 +1,4 @@
-//! Hostile modules and components in text form: what no compiler would emit.
+//! Hostile modules and components in text form, which no compiler would produce.
 
 use super::{check_memory, check_stopped, check_unharmed, resident_at_rest, stopped};
 use pilum_client::Code;
@@ -12,7 +12,7 @@ async fn functions(host: &Host, name: &str, text: &str) -> Functions {
 }
 
 #[tokio::test]
-async fn loops_before_the_function_is_reached() {
+async fn loops_before_the_function_begins_are_stopped() {
     let host = Host::start().await.unwrap();
     let spin = "(func $spin (loop $again (br $again)))";
     let component = |module: &str| {
@@ -70,7 +70,7 @@ async fn growth_is_refused_at_the_limits() {
         ),
         ("memory-touched", format!("(module (memory 0) {touched})")),
         ("table", format!("(module (table $t 0 funcref) {})", table("$t"))),
-        // Each is small, all together are not.
+        // Each is small, but all together exceed the limit.
         ("tables", format!("(module (table 9000 funcref) (table $t 900 funcref) {})", table("$t"))),
     ] {
         let guest = functions(&host, name, &text).await;
@@ -79,7 +79,7 @@ async fn growth_is_refused_at_the_limits() {
         }
     }
     check_memory(&host, at_rest, CAP);
-    // What is too large from the start is refused before it becomes an execution.
+    // Code that is too large from the start is refused before there is an execution.
     for (name, too_large) in [
         ("vast-memory", r#"(module (memory 1024) (func (export "run")))"#),
         ("vast-table", r#"(module (table 1000000 funcref) (func (export "run")))"#),
@@ -90,10 +90,10 @@ async fn growth_is_refused_at_the_limits() {
     check_unharmed(&host).await;
 }
 
-/// Calls of WASI with pointers and lengths that lie. Whatever the guest makes of
-/// the error code, it must be the guest that suffers.
+/// Calls of WASI with wrong pointers and lengths may end the guest, but must not harm
+/// the host.
 #[tokio::test]
-async fn lies_about_memory_in_calls_of_wasi() {
+async fn wrong_pointers_in_calls_of_wasi_end_the_guest() {
     let host = Host::start().await.unwrap();
     for (name, function, parameters, call) in [
         ("args", "args_get", "i32 i32", "(i32.const -1) (i32.const -1)"),
@@ -135,9 +135,9 @@ async fn lies_about_memory_in_calls_of_wasi() {
     check_unharmed(&host).await;
 }
 
-/// Results of components that are not what their type says.
+/// Components return values that their type does not allow.
 #[tokio::test]
-async fn lies_about_results_of_components() {
+async fn malformed_results_of_components_fail() {
     let host = Host::start().await.unwrap();
     let lifted = |body: &str, result: &str, options: &str| {
         format!(
@@ -173,10 +173,10 @@ async fn lies_about_results_of_components() {
     check_unharmed(&host).await;
 }
 
-/// Empty lines, and bytes that grow when they are escaped, cost the host no more
-/// than text does.
+/// Empty lines, and bytes that become longer when they are escaped, take no more of the
+/// host's memory than other text.
 #[tokio::test]
-async fn logs_are_bounded_by_what_they_take_in_memory() {
+async fn logs_are_bounded_by_their_size_in_memory() {
     let host = Host::start().await.unwrap();
     let at_rest = resident_at_rest(&host).await;
     for (name, byte) in [("newlines", 10), ("escapes", 27), ("invalid", 255)] {

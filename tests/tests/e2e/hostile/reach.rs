@@ -1,4 +1,4 @@
-//! Guests that reach for what they were not given: there is nothing there.
+//! Guests have no access to files, the network, or the data of other calls.
 
 use super::check_unharmed;
 use pilum_tests::{Functions, Host, result_of, wasm};
@@ -21,13 +21,13 @@ async fn only_the_callers_variables_are_in_the_environment() {
         assert_eq!(seen(name).await, Json::Null, "{name}");
     }
     assert_eq!(seen("GREETING").await, "grüße");
-    // The next call has its own.
+    // The next call has its own environment.
     assert_eq!(echo.result("env", json!(["GREETING"])).await.unwrap(), Json::Null);
     check_unharmed(&host).await;
 }
 
 #[tokio::test]
-async fn there_are_no_files() {
+async fn a_guest_has_no_files() {
     let host = Host::start().await.unwrap();
     let echo = Functions::of_guest(&host, "values-echo.wasm").await.unwrap();
     for path in ["/", ".", "", "..", "/etc", "/proc/self", "/../..", "/dev", "C:\\", "\0"] {
@@ -38,7 +38,7 @@ async fn there_are_no_files() {
 }
 
 #[tokio::test]
-async fn there_is_no_network() {
+async fn a_guest_has_no_network() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -49,14 +49,14 @@ async fn there_is_no_network() {
         assert_eq!(code, "GUEST_ERROR", "{address}: {message}");
         assert!(message.contains("access-denied"), "{address}: {message}");
     }
-    // Connecting is done by the kernel, so one that was made would be here by now.
+    // The kernel accepts connections by itself, so a connection would be here now.
     assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
     check_unharmed(&host).await;
 }
 
-/// A command that writes all its arguments, then all its variables, each with a
-/// zero behind it.
-const TELLS: &str = r#"(module
+/// A command that writes all its arguments and then all its variables, each followed by
+/// a zero byte.
+const WRITES_ARGUMENTS: &str = r#"(module
     (import "wasi_snapshot_preview1" "args_sizes_get" (func $sizes (param i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "args_get" (func $args (param i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "environ_sizes_get" (func $env_sizes (param i32 i32) (result i32)))
@@ -75,20 +75,20 @@ const TELLS: &str = r#"(module
         (call $tell)))"#;
 
 #[tokio::test]
-async fn arguments_are_the_task_and_the_function() {
+async fn a_command_gets_the_task_and_the_function_as_arguments() {
     let host = Host::builder().env("HOST_SECRET", "hush").start().await.unwrap();
-    let tells = Functions::of_bytes(&host, "the-task", &wasm(TELLS).unwrap()).await.unwrap();
-    let plain = tells.invoke("the-function", json!({})).await.unwrap();
+    let writes = Functions::of_bytes(&host, "the-task", &wasm(WRITES_ARGUMENTS).unwrap()).await.unwrap();
+    let plain = writes.invoke("the-function", json!({})).await.unwrap();
     assert_eq!(plain.status.output, Some(Output::Raw(b"the-task\0the-function\0".to_vec())));
     let variables = [("A", "1"), ("B", "")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let call = tells.call("f", json!({})).unwrap().environment(variables);
-    let output = tells.client().invoke(call).await.unwrap().status.output;
+    let call = writes.call("f", json!({})).unwrap().environment(variables);
+    let output = writes.client().invoke(call).await.unwrap().status.output;
     assert_eq!(output, Some(Output::Raw(b"the-task\0f\0A=1\0B=\0".to_vec())));
     check_unharmed(&host).await;
 }
 
 #[tokio::test]
-async fn every_call_has_a_fresh_instance() {
+async fn every_call_has_a_new_instance() {
     let host = Host::start().await.unwrap();
     let echo = Functions::of_guest(&host, "values-echo.wasm").await.unwrap();
     let mut instances = BTreeSet::new();
@@ -101,8 +101,8 @@ async fn every_call_has_a_fresh_instance() {
     assert_eq!(instances.len(), 20);
 }
 
-/// `taint` fills memory, table and a global; `scan` counts what is not as it was
-/// born, in the memory it begins with and in what it grows to.
+/// A module: `taint` fills memory, table and a global; `scan` counts what differs from a
+/// new instance, in its first memory and in what it grows to.
 fn residue(number: u32) -> String {
     format!(
         r#"(module
@@ -136,8 +136,8 @@ fn residue(number: u32) -> String {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_an_earlier_call() {
-    // One slot, so that each call gets the memory of the one before.
+async fn an_instance_has_nothing_of_an_earlier_call() {
+    // With one slot each call gets the memory of the call before.
     let host = Host::builder().config("[engine]\ninstance_slots = 1").start().await.unwrap();
     let one = Functions::of_bytes(&host, "one", &wasm(&residue(1)).unwrap()).await.unwrap();
     let other = Functions::of_bytes(&host, "other", &wasm(&residue(2)).unwrap()).await.unwrap();
@@ -151,7 +151,7 @@ async fn nothing_is_left_of_an_earlier_call() {
 }
 
 #[tokio::test]
-async fn random_numbers_are_each_calls_own() {
+async fn each_call_has_other_random_numbers() {
     let text = r#"(module
         (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
         (memory (export "memory") 1)

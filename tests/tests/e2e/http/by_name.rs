@@ -1,4 +1,4 @@
-//! A handler called by gRPC, as function `handle`.
+//! A handler called over gRPC, as the function `handle`.
 
 use pilum_client::Chunk;
 use pilum_tests::{Functions, Host};
@@ -10,7 +10,7 @@ async fn functions(host: &Host) -> Functions {
 }
 
 #[tokio::test]
-async fn a_request_is_parameters_and_the_body_is_the_result() {
+async fn parameters_are_the_request_and_the_body_is_the_result() {
     let host = Host::start().await.unwrap();
     let functions = functions(&host).await;
     let body = async |parameters| match functions.invoke("handle", parameters).await.unwrap() {
@@ -33,7 +33,7 @@ async fn a_request_is_parameters_and_the_body_is_the_result() {
 }
 
 #[tokio::test]
-async fn statuses_are_told_and_those_of_failures_fail() {
+async fn a_failure_status_of_the_handler_fails_the_call() {
     let host = Host::start().await.unwrap();
     let functions = functions(&host).await;
     let missing = functions.invoke("handle", json!({"path": "/nowhere"})).await.unwrap();
@@ -50,7 +50,7 @@ async fn statuses_are_told_and_those_of_failures_fail() {
 }
 
 #[tokio::test]
-async fn what_makes_no_request_is_refused() {
+async fn parameters_that_make_no_request_are_refused() {
     let host = Host::start().await.unwrap();
     let functions = functions(&host).await;
     for (parameters, message) in [
@@ -70,16 +70,16 @@ async fn what_makes_no_request_is_refused() {
 }
 
 #[tokio::test]
-async fn a_stream_has_the_body_as_it_comes() {
+async fn a_stream_has_the_body_while_it_is_written() {
     let host = Host::start().await.unwrap();
     let functions = functions(&host).await;
     let call = functions.call("handle", json!({"path": "/endless"})).unwrap();
     let mut chunks = functions.client().stream(call).await.unwrap();
     let mut bytes = 0;
-    // More than any result may have.
+    // More bytes than a result may have.
     while bytes < 64 << 20 {
         match chunks.next().await.unwrap() {
-            Some(Chunk::Output(Output::Raw(piece))) => bytes += piece.len(),
+            Some(Chunk::Output(Output::Raw(chunk))) => bytes += chunk.len(),
             other => panic!("{other:?}"),
         }
     }

@@ -1,4 +1,4 @@
-//! Handlers and callers that misbehave.
+//! Handlers and clients that misbehave.
 
 use super::{cases, deployed, get, http, whole};
 use futures::StreamExt as _;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// A policy whose calls may take so long.
+/// A policy with this timeout.
 fn within(timeout: Duration) -> Policy {
     let limits = PolicyLimits { timeout: Some(timeout), ..PolicyLimits::default() };
     Policy { limits, ..Policy::default() }
@@ -20,7 +20,7 @@ async fn nothing_runs(client: &Client) {
 }
 
 #[tokio::test]
-async fn no_response_is_an_error_of_the_function_s() {
+async fn a_handler_without_a_response_fails() {
     let host = cases().await;
     for (path, code) in [("silent", "GUEST_ERROR"), ("trap", "TRAP_UNREACHABLE")] {
         let response = get(&host, &format!("cases/{path}")).await;
@@ -42,17 +42,17 @@ async fn no_response_is_an_error_of_the_function_s() {
 }
 
 #[tokio::test]
-async fn a_body_that_was_not_finished_is_not_whole() {
+async fn an_unfinished_body_is_not_complete() {
     let host = cases().await;
-    // Its body was dropped, which by the rules of wasi:http means that it is damaged.
+    // The handler dropped the body, which in wasi:http means that the body is damaged.
     let url = format!("http://{}/fn/cases/headers-only", host.http);
     assert!(http().get(url).send().await.is_err());
-    // Left as it is when its guest returns, it counts as it is.
+    // A body that the handler still holds when it returns counts as complete.
     assert_eq!(whole(get(&host, "cases/leak").await).await, (200, "half".to_owned()));
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_does_not_look_whole() {
+async fn a_body_that_breaks_off_is_not_complete() {
     let host = Host::start().await.unwrap();
     let (client, _) = deployed(&host, "cases", "http-cases.wasm", within(Duration::from_millis(500))).await;
     let mut body = get(&host, "cases/endless").await.bytes_stream();
@@ -61,7 +61,7 @@ async fn a_body_that_breaks_off_does_not_look_whole() {
         last = Some(chunk);
     }
     assert!(last.unwrap().is_err());
-    // Nothing had left yet, so this one can still be answered rightly.
+    // No byte had been sent, so the host can still answer with an error.
     assert_eq!(get(&host, "cases/trap-later").await.status(), 500);
     nothing_runs(&client).await;
 }
@@ -76,7 +76,7 @@ async fn a_handler_that_never_answers_is_stopped() {
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_stops_the_guest() {
+async fn a_guest_stops_when_its_client_goes_away() {
     let host = cases().await;
     let client = host.client().await.unwrap();
     let mut endless = get(&host, "cases/endless").await.bytes_stream();
@@ -94,14 +94,14 @@ async fn a_caller_that_goes_away_stops_the_guest() {
 }
 
 #[tokio::test]
-async fn a_caller_that_does_not_read_holds_its_slot_no_longer_than_its_time() {
+async fn a_client_that_does_not_read_holds_a_slot_only_until_the_timeout() {
     let host = Host::start().await.unwrap();
     let (client, _) = deployed(&host, "cases", "http-cases.wasm", within(Duration::from_secs(1))).await;
     let mut lazy = TcpStream::connect(&host.http).await.unwrap();
     lazy.write_all(b"GET /fn/cases/endless HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     let mut first = [0; 1];
     lazy.read_exact(&mut first).await.unwrap();
-    // It stays connected, and the guest goes all the same.
+    // The client stays connected, and the guest is stopped.
     nothing_runs(&client).await;
     drop(lazy);
 }

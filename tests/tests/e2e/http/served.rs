@@ -1,4 +1,4 @@
-//! Handlers that behave.
+//! Handlers and clients that behave correctly.
 
 use super::{cases, deployed, get, http, whole};
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 #[tokio::test]
-async fn a_handler_sees_the_path_behind_its_task() {
+async fn a_handler_gets_the_path_after_its_task() {
     let host = cases().await;
     for (path, seen) in
         [("cases/hello", "/hello"), ("cases/hello?a=1&b=%20", "/hello?a=1&b=%20"), ("cases/status/204", "")]
@@ -29,7 +29,7 @@ async fn a_handler_sees_the_path_behind_its_task() {
 }
 
 #[tokio::test]
-async fn a_task_is_found_by_its_id_too_and_its_calls_are_executions() {
+async fn a_task_is_found_by_its_id_and_its_calls_are_executions() {
     let host = Host::start().await.unwrap();
     let (client, id) = deployed(&host, "cases", "http-cases.wasm", Policy::default()).await;
     assert_eq!(get(&host, &format!("{id}/late")).await.status(), 200);
@@ -42,7 +42,7 @@ async fn a_task_is_found_by_its_id_too_and_its_calls_are_executions() {
 }
 
 #[tokio::test]
-async fn headers_pass_but_for_those_of_the_connection() {
+async fn headers_except_those_of_the_connection_are_passed() {
     let host = cases().await;
     let request = http()
         .get(format!("http://{}/fn/cases/headers", host.http))
@@ -53,7 +53,7 @@ async fn headers_pass_but_for_those_of_the_connection() {
     let (_, seen) = whole(request.send().await.unwrap()).await;
     assert!(seen.contains("x-own: one"), "{seen}");
     assert!(!seen.contains("x-hop") && !seen.contains("te:") && !seen.contains("connection"), "{seen}");
-    // The authority is told in its own place.
+    // wasi:http gives the authority by another function.
     assert!(!seen.contains("host:"), "{seen}");
 }
 
@@ -67,7 +67,7 @@ async fn bodies_stream_both_ways() {
         .body(reqwest::Body::wrap_stream(ReceiverStream::new(receiver)));
     let sending = tokio::spawn(request.send());
     sender.send(Ok(Bytes::from_static(b"first"))).await.unwrap();
-    // The head and the first piece are back before the second leaves.
+    // The head and the first chunk are received before the second is sent.
     let mut body = sending.await.unwrap().unwrap().bytes_stream();
     assert_eq!(body.next().await.unwrap().unwrap(), "first");
     sender.send(Ok(Bytes::from_static(b"second"))).await.unwrap();
@@ -77,12 +77,12 @@ async fn bodies_stream_both_ways() {
 }
 
 #[tokio::test]
-async fn much_passes_through_a_small_guest() {
+async fn a_large_body_passes_through_a_guest() {
     let host = cases().await;
-    let piece = Bytes::from(vec![7; 1 << 20]);
-    let pieces = futures::stream::iter((0..64).map(move |_| Ok::<_, std::io::Error>(piece.clone())));
+    let chunk = Bytes::from(vec![7; 1 << 20]);
+    let chunks = futures::stream::iter((0..64).map(move |_| Ok::<_, std::io::Error>(chunk.clone())));
     let request =
-        http().post(format!("http://{}/fn/cases/echo", host.http)).body(reqwest::Body::wrap_stream(pieces));
+        http().post(format!("http://{}/fn/cases/echo", host.http)).body(reqwest::Body::wrap_stream(chunks));
     let mut body = request.send().await.unwrap().bytes_stream();
     let mut bytes = 0;
     while let Some(chunk) = body.next().await {
@@ -92,7 +92,7 @@ async fn much_passes_through_a_small_guest() {
 }
 
 #[tokio::test]
-async fn instances_are_fresh_unless_the_task_reuses_them() {
+async fn instances_are_new_unless_the_task_reuses_them() {
     let host = cases().await;
     for _ in 0..3 {
         assert_eq!(whole(get(&host, "cases/count").await).await.1, "1");
@@ -105,13 +105,13 @@ async fn instances_are_fresh_unless_the_task_reuses_them() {
     for expected in ["1", "2", "3", "1", "2"] {
         assert_eq!(whole(get(&host, "reused/count").await).await.1, expected);
     }
-    // One that trapped serves nobody any more.
+    // An instance that trapped is not used again.
     assert_eq!(get(&host, "reused/trap").await.status(), 500);
     assert_eq!(whole(get(&host, "reused/count").await).await.1, "1");
 }
 
 #[tokio::test]
-async fn the_task_s_environment_is_the_handler_s() {
+async fn a_handler_has_the_environment_of_its_task() {
     let host = Host::start().await.unwrap();
     let environment = Arc::from([("GREETING".to_owned(), "hello".to_owned())]);
     deployed(&host, "cases", "http-cases.wasm", Policy { environment, ..Policy::default() }).await;
@@ -119,7 +119,7 @@ async fn the_task_s_environment_is_the_handler_s() {
 }
 
 #[tokio::test]
-async fn calls_whose_answer_has_no_body_complete() {
+async fn calls_without_a_body_in_the_answer_complete() {
     let host = Host::start().await.unwrap();
     let instances = InstancePolicy { reuse: Some(Reuse::default()), ..InstancePolicy::default() };
     let (client, id) =

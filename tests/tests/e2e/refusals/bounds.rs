@@ -1,4 +1,4 @@
-//! Timeouts and retries that are more than the host grants, or make no sense.
+//! Timeouts and retries that are negative or above the host's bounds.
 
 use super::check;
 use pilum_proto::spearlet::{ExecutionContext, ExecutionStatus, InvokeFunctionRequest};
@@ -13,7 +13,7 @@ fn adder(timeout_ms: i64, max_retries: i32) -> InvokeFunctionRequest {
 }
 
 #[tokio::test]
-async fn timeouts() {
+async fn a_timeout_out_of_bounds_is_refused() {
     const FIELD: &str = "context.timeout_ms";
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
@@ -29,14 +29,14 @@ async fn timeouts() {
         let says = &["must be at most 86400000 ms"];
         check(&client, asynchronous(adder(timeout_ms, 0)), Code::InvalidArgument, FIELD, says).await;
     }
-    // The bounds themselves, and the default.
+    // The bounds themselves and the default are accepted.
     for request in [adder(300_000, 0), adder(0, 0), asynchronous(adder(86_400_000, 0))] {
         assert!(client.clone().invoke_function(request).await.unwrap().into_inner().success);
     }
 }
 
 #[tokio::test]
-async fn retries() {
+async fn retries_out_of_bounds_are_refused() {
     const FIELD: &str = "context.max_retries";
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();

@@ -1,27 +1,15 @@
-//! No room, or no more of it.
+//! Refusals because the host is full or shuts down.
 
 use super::{check, check_status};
-use pilum_proto::spearlet::{
-    CancelExecutionRequest, ExecutionStatus, GetHealthRequest, InvokeFunctionRequest,
-};
-use pilum_tests::wire::{
-    RawClient, asynchronous, census, ended, guest_artifact, new_task, numbers, until_status, with_id,
-};
+use crate::common::{adder, cancel, sleeper};
+use pilum_proto::spearlet::{ExecutionStatus, GetHealthRequest, InvokeFunctionRequest};
+use pilum_tests::wire::{RawClient, asynchronous, census, ended, until_status, with_id};
 use pilum_tests::{Host, get, until};
 use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-fn sleeper(task: &str) -> InvokeFunctionRequest {
-    new_task(task, &guest_artifact("hostile_sleep.wasm").unwrap(), "run", vec![])
-}
-
-fn adder(task: &str) -> InvokeFunctionRequest {
-    let artifact = guest_artifact("calculate-fibonacci.core.wasm").unwrap();
-    new_task(task, &artifact, "add", numbers(&[1.0, 2.0]))
-}
-
-/// RESOURCE_EXHAUSTED that says when to come again and what is used up.
+/// Checks for RESOURCE_EXHAUSTED with a time to retry after and the exhausted resource.
 fn check_exhausted(status: &Status, subject: &str) {
     check_status(status, Code::ResourceExhausted, "", &[]);
     let retry = status.get_details_retry_info().unwrap().retry_delay.unwrap();
@@ -33,18 +21,15 @@ fn check_exhausted(status: &Status, subject: &str) {
 
 async fn refusal(client: &RawClient, request: InvokeFunctionRequest) -> Status {
     let before = census(client).await.unwrap();
-    let Err(status) = client.clone().invoke_function(request).await else { panic!("it was taken") };
+    let Err(status) = client.clone().invoke_function(request).await else {
+        panic!("the call was not refused")
+    };
     assert_eq!(census(client).await.unwrap(), before);
     status
 }
 
-async fn cancel(client: &RawClient, id: &str) {
-    let request = CancelExecutionRequest { execution_id: id.into(), force: true, ..Default::default() };
-    assert!(client.clone().cancel_execution(request).await.unwrap().into_inner().success, "{id}");
-}
-
 #[tokio::test]
-async fn a_full_queue() {
+async fn a_full_queue_refuses_submissions() {
     let config = "[async_execution]\nmax_queue_size = 1\nmax_concurrent_executions = 1";
     let host = Host::builder().config(config).start().await.unwrap();
     let client = host.raw_client().await.unwrap();
@@ -61,7 +46,7 @@ async fn a_full_queue() {
         check_exhausted(&status, "queued executions");
         assert!(status.message().contains("the queue holds 1 executions"), "{status:?}");
     }
-    // A submission that was accepted is found again, and a synchronous call needs no queue.
+    // A repeated submission is found, and a synchronous call needs no place in the queue.
     assert_eq!(submit("waits").await.unwrap().into_inner().execution_id, "waits");
     assert!(client.clone().invoke_function(adder("sync")).await.unwrap().into_inner().success);
     let health = client.clone().get_health(GetHealthRequest::default()).await.unwrap().into_inner();
@@ -75,7 +60,7 @@ async fn a_full_queue() {
 }
 
 #[tokio::test]
-async fn no_free_slot() {
+async fn a_call_without_a_free_slot_is_refused() {
     let config = "[sync_execution]\nmax_concurrent_requests = 1\nslot_wait_ms = 50";
     let host = Host::builder().config(config).start().await.unwrap();
     let client = host.raw_client().await.unwrap();
@@ -88,7 +73,7 @@ async fn no_free_slot() {
             check_exhausted(&status, "synchronous call slots");
             assert!(status.message().contains("all 1 slots"), "{status:?}");
         }
-        // There is still room for what runs later, and the refused id is free.
+        // The queue still has room, and the id of a refused call is free.
         let later = client.clone().invoke_function(asynchronous(adder("later"))).await.unwrap();
         let later = ended(&client, &later.into_inner().execution_id).await.unwrap();
         assert_eq!(later.status(), ExecutionStatus::Completed);
@@ -102,7 +87,7 @@ async fn no_free_slot() {
 }
 
 #[tokio::test]
-async fn too_many_tasks() {
+async fn a_task_above_the_maximum_is_refused() {
     let host = Host::builder().config("[limits]\nmax_tasks = 2").start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     for task in ["a", "b", "a"] {
@@ -113,10 +98,10 @@ async fn too_many_tasks() {
     assert!(status.message().contains("delete one first"), "{status:?}");
 }
 
-/// SIGTERM while a call runs: it may end, nothing new begins, and what there is
-/// can still be asked for.
+/// After SIGTERM a running call may end, new calls are refused, and the status of
+/// executions can still be read.
 #[tokio::test]
-async fn draining() {
+async fn a_host_that_shuts_down_refuses_new_calls() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let http = host.http.clone();
@@ -139,6 +124,6 @@ async fn draining() {
         cancel(&client, "sleeps").await;
     };
     let (slept, ended_well, ()) = tokio::join!(sleeps, terminate, others);
-    assert!(ended_well, "the host's exit code");
+    assert!(ended_well, "the host's exit code is 0");
     assert_eq!(slept.unwrap().into_inner().result.unwrap().error_code, "CANCELLED");
 }

@@ -1,4 +1,4 @@
-//! Code that is not what it should be, and functions it has not.
+//! Artifacts that are not the promised code, and functions that they do not export.
 
 use super::check;
 use pilum_proto::spearlet::ArtifactSpec;
@@ -7,7 +7,7 @@ use pilum_tests::{Host, digest_of, guest, wasm};
 use std::path::Path;
 use tonic::Code;
 
-/// Names of everything the host keeps of artifacts.
+/// The names of all artifact files that the host keeps.
 fn kept(data_dir: &Path) -> Vec<String> {
     let mut names = Vec::new();
     for folder in ["blobs/tmp", "blobs/sha256"] {
@@ -25,7 +25,7 @@ fn kept(data_dir: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_wrong_checksum() {
+async fn a_wrong_checksum_is_refused_and_nothing_is_kept() {
     let data = tempfile::tempdir().unwrap();
     let host = Host::builder().data_dir(data.path()).start().await.unwrap();
     let client = host.raw_client().await.unwrap();
@@ -45,7 +45,7 @@ async fn a_wrong_checksum() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_code() {
+async fn bytes_that_are_no_webassembly_are_refused() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let module = guest("calculate-fibonacci.core.wasm").unwrap();
@@ -69,7 +69,7 @@ async fn bytes_that_are_no_code() {
         ("33-mib", &too_large, "larger than 33554432 bytes"),
     ] {
         let artifact = artifact(host.put(name, bytes).unwrap());
-        // Twice: what is remembered of the first refusal is as good.
+        // Twice: the host remembers the first refusal, and the second must be the same.
         for request in
             [new_task(name, &artifact, "f", vec![]), asynchronous(new_task(name, &artifact, "f", vec![]))]
         {
@@ -79,7 +79,7 @@ async fn bytes_that_are_no_code() {
 }
 
 #[tokio::test]
-async fn imports_that_are_not_granted() {
+async fn imports_that_are_not_granted_are_named() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     for (name, text, missing, granted) in [
@@ -109,14 +109,14 @@ async fn imports_that_are_not_granted() {
         let says = [&["imports what is not granted"], missing].concat();
         check(&client, new_task(name, &artifact, "f", vec![]), Code::FailedPrecondition, "", &says).await;
         let Err(status) = client.clone().invoke_function(new_task(name, &artifact, "f", vec![])).await else {
-            panic!("{name} was taken")
+            panic!("{name} was not refused")
         };
         assert!(!status.message().contains(granted), "{status:?}");
     }
 }
 
 #[tokio::test]
-async fn functions_that_are_not_exported() {
+async fn an_unknown_function_is_refused_with_a_list_of_those_exported() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     for (guest, says) in [
@@ -140,9 +140,8 @@ async fn functions_that_are_not_exported() {
     check(&client, new_task("t", &nothing, "f", vec![]), Code::NotFound, "", &["there is: nothing"]).await;
 }
 
-/// Code that could never have an instance here is refused before it has one.
 #[tokio::test]
-async fn more_memory_than_any_instance_gets() {
+async fn code_that_needs_more_memory_than_the_limit_is_refused() {
     let host = Host::builder().config("[limits]\nmemory_max_bytes = 1048576").start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let large = wasm("(module (memory 17) (func (export \"f\")))").unwrap();
@@ -152,7 +151,7 @@ async fn more_memory_than_any_instance_gets() {
 }
 
 #[tokio::test]
-async fn an_artifact_that_is_not_there() {
+async fn an_artifact_that_cannot_be_fetched_is_unavailable() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let absent = artifact(("file:absent.wasm".into(), digest_of(b"absent")));

@@ -1,5 +1,5 @@
-//! Ids of nothing, well-formed or not, on every RPC and route that takes one.
-//! A malformed id is nobody's: it is answered as any unknown one.
+//! Unknown ids, well-formed or not, on every RPC and route that takes one. A malformed
+//! id has the same answer as any other unknown id.
 
 use super::check;
 use pilum_proto::spearlet::{
@@ -10,7 +10,7 @@ use pilum_tests::wire::{asynchronous, census, existing_task};
 use pilum_tests::{Host, get};
 use tonic::Code;
 
-fn nobodys() -> [String; 9] {
+fn unknown_ids() -> [String; 9] {
     [
         "exec-01arz3ndektsv4rrffq69g5fav".into(),
         "task-01arz3ndektsv4rrffq69g5fav".into(),
@@ -25,10 +25,10 @@ fn nobodys() -> [String; 9] {
 }
 
 #[tokio::test]
-async fn on_calls() {
+async fn a_call_of_an_unknown_id_is_not_found() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
-    for id in nobodys().iter().filter(|id| !id.is_empty()) {
+    for id in unknown_ids().iter().filter(|id| !id.is_empty()) {
         let request = existing_task(id, "f", vec![]);
         check(&client, request.clone(), Code::NotFound, "", &["no task has the id"]).await;
         check(&client, asynchronous(request.clone()), Code::NotFound, "", &["no task has the id"]).await;
@@ -39,12 +39,12 @@ async fn on_calls() {
 }
 
 #[tokio::test]
-async fn on_every_other_rpc() {
+async fn an_unknown_id_is_not_found_by_any_rpc() {
     let host = Host::start().await.unwrap();
     let mut client = host.raw_client().await.unwrap();
     let before = census(&client).await.unwrap();
     let mut answers = Vec::new();
-    for id in nobodys() {
+    for id in unknown_ids() {
         let execution_id = id.clone();
         let request = GetExecutionStatusRequest { execution_id, include_result: true, include_logs: true };
         let status = client.get_execution_status(request).await.unwrap().into_inner();
@@ -67,14 +67,14 @@ async fn on_every_other_rpc() {
             assert_eq!((listed.executions.len(), listed.has_more), (0, false), "{id:?}");
         }
     }
-    // No oracle: malformed and unknown cannot be told apart.
+    // The answers do not show whether an id is malformed.
     answers.dedup();
     assert_eq!(answers.len(), 1, "{answers:?}");
     assert_eq!(census(&client).await.unwrap(), before);
 }
 
 #[tokio::test]
-async fn on_http_routes() {
+async fn an_unknown_id_is_not_found_over_http() {
     let host = Host::start().await.unwrap();
     let long = "x".repeat(10_000);
     let ids = ["exec-01arz3ndektsv4rrffq69g5fav", "a%20b", "..%2F..%2Fetc%2Fpasswd", "a%0Ab", "%00", &long];
@@ -92,11 +92,11 @@ async fn on_http_routes() {
 }
 
 #[tokio::test]
-async fn pages_that_make_no_sense() {
+async fn wrong_arguments_of_listings_are_refused() {
     let host = Host::start().await.unwrap();
     let mut client = host.raw_client().await.unwrap();
     let refused = |answered: Result<(), tonic::Status>, field: &str| {
-        let Err(status) = answered else { panic!("{field} was taken") };
+        let Err(status) = answered else { panic!("{field} was not refused") };
         super::check_status(&status, Code::InvalidArgument, field, &[]);
     };
     let executions = ListExecutionsRequest::default;

@@ -1,5 +1,5 @@
-//! Names and ids that cannot be such: empty, with spaces, slashes, control
-//! characters, or without end.
+//! Malformed names and ids: empty, too long, or with spaces, slashes or control
+//! characters.
 
 use super::check;
 use pilum_proto::spearlet::{ArtifactSpec, ExecutionContext, InvokeFunctionRequest};
@@ -7,8 +7,8 @@ use pilum_tests::Host;
 use pilum_tests::wire::{guest_artifact, named, new_task, number, numbers};
 use tonic::Code;
 
-/// What is in no name and no id, and what is said of it.
-fn never() -> [(String, &'static str); 7] {
+/// Texts that are no name and no id, each with a part of its error message.
+fn malformed() -> [(String, &'static str); 7] {
     [
         ("a b".into(), "' '"),
         ("a\tb".into(), "'\\t'"),
@@ -26,11 +26,11 @@ fn adder(task: &str, function: &str) -> InvokeFunctionRequest {
 }
 
 #[tokio::test]
-async fn of_tasks() {
+async fn a_malformed_task_name_is_refused() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let more = [("a/b".to_owned(), "'/'"), ("../b".to_owned(), "'/'"), ("ä".to_owned(), "'ä'")];
-    for (name, says) in never().into_iter().chain(more) {
+    for (name, says) in malformed().into_iter().chain(more) {
         check(&client, adder(&name, "add"), Code::InvalidArgument, "task_name", &[says]).await;
     }
     let longest = client.clone().invoke_function(adder(&"n".repeat(128), "add")).await.unwrap();
@@ -38,18 +38,18 @@ async fn of_tasks() {
 }
 
 #[tokio::test]
-async fn of_functions() {
+async fn a_malformed_function_name_is_refused() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
-    for (name, says) in never() {
+    for (name, says) in malformed() {
         check(&client, adder("t", &name), Code::InvalidArgument, "function_name", &[says]).await;
     }
-    // A slash stands in full names, so such a name is merely not exported.
+    // Full names contain a slash, so this name is well-formed and only not exported.
     check(&client, adder("t", "a/b"), Code::NotFound, "", &["no function a/b is exported"]).await;
 }
 
 #[tokio::test]
-async fn of_parameters() {
+async fn an_unknown_parameter_name_is_refused() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let with = |name: &str| InvokeFunctionRequest {
@@ -58,7 +58,7 @@ async fn of_parameters() {
     };
     let long = "n".repeat(10_000);
     check(&client, with(&long), Code::InvalidArgument, "parameters[1].name", &["10000 bytes"]).await;
-    // The names of parameters are the function's business: these it has not.
+    // Other names of parameters are well-formed, but the function has none of these.
     for name in ["c", "a b", "a/b", "a\nb", "a\0b"] {
         let with_all = InvokeFunctionRequest {
             parameters: [with(name).parameters, vec![named("b", number(40.0))]].concat(),
@@ -71,11 +71,11 @@ async fn of_parameters() {
 }
 
 #[tokio::test]
-async fn of_executions() {
+async fn a_malformed_execution_id_is_refused() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let says = &["an id has 1 to 128 characters, each a letter, a digit or one of . _ : -"];
-    for (id, _) in never().into_iter().chain([("a/b".to_owned(), ""), ("ä".to_owned(), "")]) {
+    for (id, _) in malformed().into_iter().chain([("a/b".to_owned(), ""), ("ä".to_owned(), "")]) {
         let own = InvokeFunctionRequest { execution_id: Some(id.clone()), ..adder("t", "add") };
         check(&client, own, Code::InvalidArgument, "execution_id", says).await;
         let context = ExecutionContext { execution_id: id, ..ExecutionContext::default() };
@@ -93,7 +93,7 @@ async fn of_executions() {
 }
 
 #[tokio::test]
-async fn of_environment_variables() {
+async fn a_malformed_environment_variable_is_refused() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     for (name, value, says) in [
@@ -113,7 +113,7 @@ async fn of_environment_variables() {
 }
 
 #[tokio::test]
-async fn of_artifacts() {
+async fn a_malformed_artifact_is_refused() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let good = guest_artifact("calculate-fibonacci.wasm").unwrap();

@@ -8,7 +8,7 @@ use prost_types::value::Kind;
 use prost_types::{Any, ListValue, Struct, Value};
 use tonic::Code;
 
-/// A row: the function, its parameters, the field to blame, what is said of it.
+/// A row: the function, its parameters, the wrong field, a part of the message.
 type Row = (&'static str, Vec<FunctionParameter>, &'static str, &'static str);
 
 async fn check_all(guest: &str, rows: Vec<Row>) {
@@ -31,7 +31,7 @@ fn null() -> Any {
 }
 
 #[tokio::test]
-async fn missing_doubled_unknown() {
+async fn missing_repeated_and_unknown_parameters_are_refused() {
     let n = || number(1.0);
     let without_value = FunctionParameter { value: None, ..named("b", n()) };
     check_all(
@@ -66,7 +66,7 @@ async fn missing_doubled_unknown() {
 }
 
 #[tokio::test]
-async fn of_the_wrong_type() {
+async fn parameters_of_the_wrong_type_are_refused() {
     const F: &str = "calculate-fibonacci";
     let one = |value| vec![named("n", value)];
     let list = ListValue { values: vec![] };
@@ -90,7 +90,7 @@ async fn of_the_wrong_type() {
 }
 
 #[tokio::test]
-async fn out_of_range() {
+async fn parameters_out_of_range_are_refused() {
     const F: &str = "calculate-fibonacci";
     let one = |value| vec![named("n", value)];
     let s32 = |a: Any| vec![named("a", a), named("b", number(0.0))];
@@ -113,7 +113,7 @@ async fn out_of_range() {
 }
 
 #[tokio::test]
-async fn that_are_no_value() {
+async fn parameters_in_unknown_messages_are_refused() {
     const F: &str = "calculate-fibonacci";
     let raw = |type_url: &str, value: &[u8]| {
         vec![named("n", Any { type_url: type_url.into(), value: value.into() })]
@@ -133,7 +133,7 @@ async fn that_are_no_value() {
 }
 
 #[tokio::test]
-async fn inside_a_structure() {
+async fn a_wrong_part_of_a_structure_is_named() {
     let s = |text: &str| Value { kind: Some(Kind::StringValue(text.into())) };
     let n = |number| Value { kind: Some(Kind::NumberValue(number)) };
     let list = |values| any("ListValue", &ListValue { values });
@@ -155,7 +155,7 @@ async fn inside_a_structure() {
 }
 
 #[tokio::test]
-async fn of_core_functions_and_commands() {
+async fn parameters_of_core_functions_and_commands_are_checked() {
     check_all(
         "calculate-fibonacci.core.wasm",
         vec![
@@ -172,9 +172,9 @@ async fn of_core_functions_and_commands() {
     .await;
 }
 
-/// What is well formed for one function may not be so for the next.
+/// The same value may be sent in different messages of `google.protobuf`.
 #[tokio::test]
-async fn leave_the_host_able_to_take_the_right_ones() {
+async fn right_parameters_are_accepted() {
     let host = Host::start().await.unwrap();
     let mut client = host.raw_client().await.unwrap();
     let artifact = guest_artifact("calculate-fibonacci.wasm").unwrap();

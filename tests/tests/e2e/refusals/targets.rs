@@ -1,20 +1,14 @@
-//! Which task is meant, and how the result is wanted.
+//! Wrong or missing targets and execution modes.
 
 use super::{check, check_status};
+use crate::common::{adder, call_ok};
 use pilum_proto::spearlet::{ExecutionMode, InvokeFunctionRequest};
-use pilum_tests::wire::{
-    RawClient, artifact, asynchronous, census, existing_task, guest_artifact, new_task, numbers,
-};
+use pilum_tests::wire::{artifact, asynchronous, census, existing_task, new_task, numbers};
 use pilum_tests::{Host, wasm};
 use tonic::Code;
 
-fn adder(task: &str) -> InvokeFunctionRequest {
-    let artifact = guest_artifact("calculate-fibonacci.core.wasm").unwrap();
-    new_task(task, &artifact, "add", numbers(&[2.0, 40.0]))
-}
-
 #[tokio::test]
-async fn invocation_type() {
+async fn an_unknown_invocation_type_is_refused() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     for number in [0, 99, -1] {
@@ -31,7 +25,7 @@ async fn invocation_type() {
 }
 
 #[tokio::test]
-async fn what_a_target_must_say() {
+async fn an_incomplete_target_is_refused() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let refused = async |request, field, says| {
@@ -49,7 +43,7 @@ async fn what_a_target_must_say() {
 }
 
 #[tokio::test]
-async fn execution_modes_of_invoke_function() {
+async fn invoke_function_takes_sync_and_async_only() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let with = |mode: i32, wait| InvokeFunctionRequest { execution_mode: mode, wait, ..adder("t") };
@@ -64,12 +58,12 @@ async fn execution_modes_of_invoke_function() {
     }
     let waits = with(ExecutionMode::Unknown.into(), true);
     let answer = client.clone().invoke_function(waits).await.unwrap().into_inner();
-    assert!(answer.success, "wait reads as SYNC: {answer:?}");
+    assert!(answer.success, "wait without a mode means SYNC: {answer:?}");
     assert!(answer.result.unwrap().result.is_some());
 }
 
 #[tokio::test]
-async fn execution_modes_of_stream_function() {
+async fn stream_function_takes_stream_only() {
     let host = Host::start().await.unwrap();
     let mut client = host.raw_client().await.unwrap();
     let before = census(&client).await.unwrap();
@@ -79,7 +73,9 @@ async fn execution_modes_of_stream_function() {
         (99, "InvokeFunction"),
     ] {
         let request = InvokeFunctionRequest { execution_mode: mode, ..adder("t") };
-        let Err(status) = client.stream_function(request).await else { panic!("mode {mode} was taken") };
+        let Err(status) = client.stream_function(request).await else {
+            panic!("mode {mode} was not refused")
+        };
         check_status(&status, Code::InvalidArgument, "execution_mode", &[says]);
     }
     assert_eq!(census(&client).await.unwrap(), before);
@@ -92,14 +88,14 @@ async fn execution_modes_of_stream_function() {
 }
 
 #[tokio::test]
-async fn an_unknown_task() {
+async fn an_unknown_task_is_not_found_or_created_on_request() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let call = |id: &str| existing_task(id, "add", numbers(&[2.0, 40.0]));
     let refused = async |request, code, field, says| check(&client, request, code, field, &[says]).await;
     refused(call("task-none"), Code::NotFound, "", "no task has the id").await;
     refused(asynchronous(call("task-none")), Code::NotFound, "", "no task has the id").await;
-    // The artifact changes nothing as long as nobody asks for its creation.
+    // Without create_if_not_exists the artifact makes no difference.
     let given = InvokeFunctionRequest { task_id: "task-none".into(), ..adder("t") };
     let given = InvokeFunctionRequest { invocation_type: call("x").invocation_type, ..given };
     refused(given.clone(), Code::NotFound, "", "no task has the id").await;
@@ -119,7 +115,7 @@ async fn an_unknown_task() {
 }
 
 #[tokio::test]
-async fn a_name_that_other_code_has() {
+async fn a_task_name_of_other_code_is_refused() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let answers = |n: i32| {
@@ -131,7 +127,7 @@ async fn a_name_that_other_code_has() {
     let first = call_ok(&client, new_task("name", &old, "f", vec![])).await;
     assert_eq!(call_ok(&client, new_task("name", &old, "f", vec![])).await, first, "the same digest");
 
-    // Refused from the digests alone: the new code need not even be there.
+    // The digests alone lead to the refusal; the new code need not exist.
     let unreachable =
         pilum_proto::spearlet::ArtifactSpec { location: "file:nowhere.wasm".into(), ..new.clone() };
     let create = InvokeFunctionRequest {
@@ -149,11 +145,4 @@ async fn a_name_that_other_code_has() {
         let says = &["the task name exists", &old.checksum, &new.checksum, "pilum deploy"];
         check(&client, request, Code::AlreadyExists, "", says).await;
     }
-}
-
-/// The task that a call which must go well was made on.
-async fn call_ok(client: &RawClient, request: InvokeFunctionRequest) -> String {
-    let answer = client.clone().invoke_function(request).await.unwrap().into_inner();
-    assert!(answer.success, "{answer:?}");
-    answer.task_id
 }

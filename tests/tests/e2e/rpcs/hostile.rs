@@ -1,6 +1,6 @@
-//! Messages too large, too deep and too empty, and connections that only sit there.
+//! Messages that are too large, too deep or empty, and idle connections.
 
-use super::{adder, call_ok};
+use crate::common::{adder, call_ok};
 use pilum_proto::spearlet::{
     CancelExecutionRequest, DeleteTaskRequest, GetExecutionStatusRequest, GetHealthRequest, GetStatsRequest,
     GetTaskRequest, InvokeFunctionRequest, ListExecutionsRequest, ListTasksRequest,
@@ -15,13 +15,13 @@ use tokio::net::TcpStream;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
-/// Connections that say nothing, or little.
+/// Connections that send nothing, or an incomplete request.
 const IDLE: usize = 500;
-/// What an HTTP/2 client says first: the preface and an empty SETTINGS frame.
+/// The first bytes of an HTTP/2 client: the preface and an empty SETTINGS frame.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 #[tokio::test]
-async fn oversize_requests() {
+async fn requests_over_the_size_limit_are_refused() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let echo = guest_artifact("values-echo.wasm").unwrap();
@@ -36,7 +36,7 @@ async fn oversize_requests() {
             assert!(status.message().contains("8388608"), "{status:?}");
         }
     }
-    // The connection is as good as before, and what fits is taken.
+    // The connection still works, and a request within the bound is accepted.
     assert_eq!(census(&client).await.unwrap().executions.len(), 0);
     call_ok(&client, of_size((8 << 20) - 4_096)).await;
     let request = ListTasksRequest { prefix: "x".repeat(9 << 20), ..Default::default() };
@@ -44,14 +44,14 @@ async fn oversize_requests() {
     assert_eq!(status.code(), Code::OutOfRange);
 }
 
-/// `levels` lists or objects inside each other.
+/// A value of `levels` nested lists or objects.
 fn nest(levels: usize, wrap: fn(Value) -> Kind) -> Value {
     let nothing = Value { kind: Some(Kind::NullValue(0)) };
     (0..levels).fold(nothing, |inner, _| Value { kind: Some(wrap(inner)) })
 }
 
 #[tokio::test]
-async fn deep_values() {
+async fn values_nested_too_deep_are_refused() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let keywords = guest_artifact("extract-keywords.command.wasm").unwrap();
@@ -70,7 +70,7 @@ async fn deep_values() {
             let field = &status.get_details_bad_request().unwrap().field_violations[0].field;
             assert_eq!(field, "parameters[0].value", "{levels} levels");
         }
-        // The deepest that is taken reaches the guest, which wants something else.
+        // A value of the greatest allowed depth reaches the guest, which refuses it.
         let value = named("value", any("Value", &nest(32, wrap)));
         let request = new_task("deep", &keywords, "run", vec![value]);
         let answer = client.clone().invoke_function(request).await.unwrap().into_inner();
@@ -81,9 +81,8 @@ async fn deep_values() {
     assert_eq!(health.status, "healthy");
 }
 
-/// What a client sends that fills in nothing.
 #[tokio::test]
-async fn empty_messages() {
+async fn empty_messages_have_an_answer() {
     let host = Host::start().await.unwrap();
     let mut client = host.raw_client().await.unwrap();
     let invoked = client.invoke_function(InvokeFunctionRequest::default()).await.unwrap_err();
@@ -105,10 +104,10 @@ async fn empty_messages() {
 }
 
 #[tokio::test]
-async fn many_parameters() {
+async fn too_many_values_are_refused() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
-    // A million values in few bytes: refused, or taken, and never the host's end.
+    // A million values in few bytes must not stop the host.
     let ones = vec![Value { kind: Some(Kind::BoolValue(true)) }; 1_100_000];
     let list = any("ListValue", &ListValue { values: ones });
     let echo = guest_artifact("values-echo.wasm").unwrap();
@@ -119,7 +118,7 @@ async fn many_parameters() {
 }
 
 #[tokio::test]
-async fn idle_connections() {
+async fn idle_connections_do_not_block_others() {
     let host = Host::start().await.unwrap();
     let mut idle = Vec::new();
     for i in 0..IDLE {
@@ -133,7 +132,7 @@ async fn idle_connections() {
         }
         idle.push(stream);
     }
-    // Clients that come late are served as if nobody else were there.
+    // Clients that connect later are served.
     let served = async {
         for _ in 0..10 {
             call_ok(&host.raw_client().await.unwrap(), adder("adder")).await;
@@ -141,12 +140,12 @@ async fn idle_connections() {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), served).await.unwrap();
-    assert_eq!(idle.len(), IDLE, "they were there all the time");
+    assert_eq!(idle.len(), IDLE, "the idle connections were open all the time");
 }
 
-/// More connections than there are places: the silent make room.
+/// The host closes connections that have sent nothing, to make room for others.
 #[tokio::test]
-async fn connections_beyond_the_bound() {
+async fn new_connections_replace_silent_ones_at_the_bound() {
     let host = Host::builder().config("[listen]\nmax_connections = 50").start().await.unwrap();
     let mut idle = Vec::new();
     for _ in 0..100 {

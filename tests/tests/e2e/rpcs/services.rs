@@ -21,7 +21,7 @@ async fn channel(host: &Host) -> Channel {
 }
 
 #[tokio::test]
-async fn health() {
+async fn the_health_service_reports_serving_until_shutdown() {
     let host = Host::start().await.unwrap();
     let mut client = HealthClient::new(channel(&host).await);
     for service in ["", SERVICE] {
@@ -33,7 +33,7 @@ async fn health() {
     let mut watched =
         client.watch(HealthCheckRequest { service: SERVICE.into() }).await.unwrap().into_inner();
     assert_eq!(watched.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
-    // A watcher is told of the end, and does not hold it up.
+    // A watcher is told that the host ends, and does not delay the end.
     let ended = host.terminate(std::time::Duration::from_secs(30));
     let (ended, told) = tokio::join!(ended, watched.message());
     assert!(ended.unwrap());
@@ -49,7 +49,7 @@ async fn reflect(host: &Host, question: MessageRequest) -> MessageResponse {
 }
 
 #[tokio::test]
-async fn reflection() {
+async fn reflection_lists_services_and_methods() {
     let host = Host::start().await.unwrap();
     let MessageResponse::ListServicesResponse(listed) =
         reflect(&host, MessageRequest::ListServices(String::new())).await

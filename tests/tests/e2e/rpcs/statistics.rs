@@ -1,17 +1,17 @@
-//! GetHealth, GetStats and `/metrics`, with figures that can be counted on.
+//! GetHealth, GetStats and `/metrics` have the right figures.
 
-use super::{adder, call_ok, sleeper};
+use crate::common::{adder, call_ok, cancel, sleeper};
 use pilum_proto::spearlet::{
-    CancelExecutionRequest, ExecutionContext, ExecutionStatus, GetHealthRequest, GetStatsRequest,
-    GetStatsResponse, InvokeFunctionRequest,
+    ExecutionContext, ExecutionStatus, GetHealthRequest, GetStatsRequest, GetStatsResponse,
+    InvokeFunctionRequest,
 };
 use pilum_tests::wire::{RawClient, asynchronous, guest_artifact, new_task, until_status, with_id};
 use pilum_tests::{Host, get};
 use std::collections::BTreeMap;
 use tonic::Code;
 
-/// Everything that can happen to an execution, a known number of times; leaves
-/// one running and two waiting.
+/// Makes a known number of executions with each kind of end; leaves one running and
+/// two pending.
 async fn history(client: &RawClient) {
     let trap = guest_artifact("hostile_trap.wasm").unwrap();
     for i in 0..4 {
@@ -28,9 +28,7 @@ async fn history(client: &RawClient) {
         call_ok(client, asynchronous(with_id(id, sleeper("sleep")))).await;
         until_status(client, id, ExecutionStatus::Running).await.unwrap();
         if id == "cancelled" {
-            let request =
-                CancelExecutionRequest { execution_id: id.into(), force: true, ..Default::default() };
-            assert!(client.clone().cancel_execution(request).await.unwrap().into_inner().success);
+            cancel(client, id).await;
         }
     }
     for id in ["waits-1", "waits-2"] {
@@ -58,7 +56,7 @@ async fn stats(client: &RawClient, tasks: bool, executions: bool) -> GetStatsRes
 }
 
 #[tokio::test]
-async fn of_a_new_host() {
+async fn a_new_host_has_empty_statistics() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let all = stats(&client, true, true).await;
@@ -68,7 +66,7 @@ async fn of_a_new_host() {
     assert!(service.total_memory_used > 1 << 20 && service.memory_usage_percent > 0.0, "{service:?}");
     assert!(service.cpu_usage_percent.is_finite() && service.cpu_usage_percent >= 0.0, "{service:?}");
     assert_eq!((tasks.active_tasks, tasks.idle_tasks, tasks.most_active_tasks.len()), (0, 0, 0));
-    // Nothing has ended, so there is no average, and no NaN either.
+    // No execution has ended, so the averages are 0 and not NaN.
     assert_eq!((executions.average_execution_time_ms, executions.success_rate_percent), (0.0, 0.0));
     let few = stats(&client, false, false).await;
     assert!(few.service_stats.is_some() && few.task_stats.is_none() && few.execution_stats.is_none());
@@ -77,14 +75,14 @@ async fn of_a_new_host() {
 }
 
 #[tokio::test]
-async fn of_executions() {
+async fn executions_are_counted_by_state_and_function() {
     let (_host, client) = busy_host().await;
     let all = stats(&client, false, true).await;
     let service = all.service_stats.unwrap();
     assert_eq!((service.total_tasks, service.total_executions), (3, 11));
     let executions = all.execution_stats.unwrap();
     assert_eq!((executions.running_executions, executions.pending_executions), (1, 2));
-    // Traps and the timeout; the cancelled one is neither.
+    // Failed are the traps and the timeout; a cancelled execution is not counted.
     assert_eq!((executions.completed_executions, executions.failed_executions), (4, 3));
     assert_eq!(executions.success_rate_percent, 50.0);
     assert!(executions.average_execution_time_ms > 0.0, "{executions:?}");
@@ -93,7 +91,7 @@ async fn of_executions() {
 }
 
 #[tokio::test]
-async fn of_tasks() {
+async fn tasks_are_counted_by_activity_and_type() {
     let (_host, client) = busy_host().await;
     let mut typed = adder("typed");
     typed.artifact_spec.as_mut().unwrap().artifact_type = "core".into();
@@ -107,7 +105,7 @@ async fn of_tasks() {
 }
 
 #[tokio::test]
-async fn health() {
+async fn health_has_the_details_on_request() {
     let (host, client) = busy_host().await;
     let ask = async |include_details| {
         client.clone().get_health(GetHealthRequest { include_details }).await.unwrap().into_inner()
@@ -129,7 +127,7 @@ async fn health() {
 }
 
 #[tokio::test]
-async fn metrics() {
+async fn metrics_count_executions_and_tasks() {
     let (host, _client) = busy_host().await;
     let (status, text) = get(&host.http, "/metrics").await.unwrap();
     assert_eq!(status, 200);
@@ -152,5 +150,5 @@ async fn metrics() {
     };
     assert!(figure("process_resident_memory_bytes") > 1e6);
     assert!(figure("pilum_uptime_seconds") > 0.0 && figure("pilum_guest_seconds_total") > 0.0);
-    assert!(text.ends_with("# EOF\n"), "OpenMetrics");
+    assert!(text.ends_with("# EOF\n"), "the end mark of OpenMetrics");
 }

@@ -1,6 +1,6 @@
-//! ListTasks, GetTask, DeleteTask.
+//! ListTasks, GetTask and DeleteTask.
 
-use super::{adder, call_ok, sleeper};
+use crate::common::{adder, call_ok, sleeper};
 use pilum_proto::spearlet::{
     DeleteTaskRequest, DeleteTaskResponse, ExecutionContext, ExecutionStatus, GetTaskRequest,
     GetTaskResponse, InvokeFunctionRequest, ListTasksRequest,
@@ -27,7 +27,7 @@ async fn delete(client: &RawClient, id: &str, force: bool, cleanup_executions: b
 }
 
 #[tokio::test]
-async fn listing() {
+async fn tasks_are_listed_by_name_in_pages() {
     let host = Host::start().await.unwrap();
     let mut client = host.raw_client().await.unwrap();
     let names = ["A", "a", "a-1", "a-2", "a.b", "b", "b_1", "c"];
@@ -66,7 +66,7 @@ async fn listing() {
 }
 
 #[tokio::test]
-async fn details() {
+async fn a_task_has_its_details() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let now_ms = || i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
@@ -88,7 +88,7 @@ async fn details() {
     let got = get(&client, &id, false, 0).await;
     assert_eq!((got.found, got.task.as_ref(), got.executions.len()), (true, Some(&listed), 0));
 
-    // Another outcome, later: the latest end counts.
+    // The status of the execution that ended last is shown.
     let nothing = ExecutionContext { timeout_ms: 1, ..ExecutionContext::default() };
     let sleep = InvokeFunctionRequest { context: Some(nothing), ..sleeper("sleep") };
     let timed_out = client.clone().invoke_function(sleep).await.unwrap().into_inner();
@@ -97,7 +97,7 @@ async fn details() {
 }
 
 #[tokio::test]
-async fn with_executions() {
+async fn a_task_is_shown_with_its_executions_on_request() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let mut id = String::new();
@@ -114,23 +114,23 @@ async fn with_executions() {
 }
 
 #[tokio::test]
-async fn deleting_an_idle_one() {
+async fn an_idle_task_is_deleted_and_its_executions_are_kept() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let id = call_ok(&client, with_id("a", adder("adder"))).await;
     let deleted = delete(&client, &id, false, false).await;
     assert_eq!((deleted.success, deleted.deleted, deleted.cleaned_executions), (true, true, 0));
     assert!(!get(&client, &id, false, 0).await.found);
-    assert!(status(&client, "a").await.unwrap().is_some(), "its executions are still known");
+    assert!(status(&client, "a").await.unwrap().is_some(), "its executions are kept");
     let again = client.clone().delete_task(DeleteTaskRequest { task_id: id, ..Default::default() }).await;
     assert_eq!(again.unwrap_err().code(), tonic::Code::NotFound);
-    // The name is free, for other code too.
+    // Other code may use the name now.
     let echo = guest_artifact("values-echo.wasm").unwrap();
     call_ok(&client, new_task("adder", &echo, "counter", vec![])).await;
 }
 
 #[tokio::test]
-async fn deleting_a_busy_one() {
+async fn a_busy_task_is_deleted_only_with_force() {
     let host =
         Host::builder().config("[async_execution]\nmax_concurrent_executions = 1").start().await.unwrap();
     let client = host.raw_client().await.unwrap();
@@ -166,7 +166,7 @@ async fn deleting_a_busy_one() {
 }
 
 #[tokio::test]
-async fn cleaning_up() {
+async fn a_task_is_deleted_with_its_executions_on_request() {
     let host = Host::start().await.unwrap();
     let client = host.raw_client().await.unwrap();
     let mut id = String::new();
@@ -182,7 +182,7 @@ async fn cleaning_up() {
     let left = census(&client).await.unwrap();
     assert_eq!((left.executions, left.tasks.len()), (vec!["other".to_owned()], 1));
     assert!(status(&client, "sync-0").await.unwrap().is_none());
-    // The id is free for another request.
+    // Another request may use the id now.
     let parameters = numbers(&[1.0, 1.0]);
     call_ok(&client, with_id("sync-0", InvokeFunctionRequest { parameters, ..adder("another") })).await;
 }

@@ -1,13 +1,14 @@
-//! cold_host: from the start of the process until it is ready, with 1,000
-//! registered tasks against none, and with a million executions that wait.
+//! cold_host: the time from the start of the process until the host is ready: with
+//! 1,000 registered tasks, against a host without tasks; and with a million executions
+//! in the queue, without a control.
 
-use crate::load::Loop;
-use crate::measure::{Figure, Plan, alternate};
+use crate::client::load::Loop;
+use crate::client::tasks::{IN_FLIGHT, register};
+use crate::client::wire::{Function, invoke, later};
+use crate::measure::{Figure, Plan, alternate, block_on};
+use crate::results::target::{at_most, within};
 use crate::server::{Server, Setup};
 use crate::store_file::multiply;
-use crate::target::{at_most, within};
-use crate::tasks::{IN_FLIGHT, register};
-use crate::wire::{Function, invoke, later};
 use anyhow::{Context, Result};
 use pilum_proto::spearlet::ExecutionMode;
 use std::path::Path;
@@ -15,12 +16,11 @@ use std::time::Instant;
 
 const TASKS: usize = 1_000;
 const WAITING: usize = 1_000_000;
-/// Registering needs no more slots than this many calls at once.
 const START_MAX_MS: f64 = 500.0;
 const REPLAY_MAX_MS: f64 = 5_000.0;
 
 pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
-    super::block_on(async {
+    block_on(async {
         let (full, empty, waiting) = (tempfile::tempdir()?, tempfile::tempdir()?, tempfile::tempdir()?);
         {
             let host = start(full.path())?;
@@ -33,10 +33,10 @@ pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
             let load = Loop::connect(&host.grpc, 1).await?;
             let request = later(&Function::add()?.new_task("waiting", ExecutionMode::Async));
             let answers = load.each(0..1, async |client, _| invoke(client, &request).await).await?;
-            answers.into_iter().next().context("an answer")?.execution_id
+            answers.into_iter().next().context("no answer")?.execution_id
         };
         multiply(waiting.path(), &id, WAITING)?;
-        // The first start brings what SQL alone has written into order.
+        // The first start completes the rows that SQL alone has written, so it is not measured.
         start_ms(waiting.path())?;
         let tasks = alternate(plan, async || start_ms(full.path()), async || start_ms(empty.path())).await?;
         let mut replays = Vec::new();
@@ -59,7 +59,8 @@ fn start(data: &Path) -> Result<Server> {
     Server::host_with(&Setup { data: Some(data), ..Setup::default() })
 }
 
-/// How long a host takes to be ready. It is killed, so the next one recovers.
+/// How long a host takes to be ready. The host is killed, so the next start recovers
+/// its data.
 fn start_ms(data: &Path) -> Result<f64> {
     let began = Instant::now();
     let host = start(data)?;

@@ -1,4 +1,4 @@
-//! A run as a whole: where it was, how much was measured, and what came out.
+//! The report of one run: the machine, how much was measured, and the figures.
 
 use crate::measure::{Figure, Plan};
 use serde::Serialize;
@@ -9,7 +9,8 @@ use std::process::Command;
 /// Everything about one run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
-    /// What was measured, if it is known; with `-dirty` there were changes besides.
+    /// The commit that was measured, if it is known; `-dirty` at its end means that the
+    /// checkout had changes that are not committed.
     pub(crate) commit: Option<String>,
     pub(crate) machine: Machine,
     pub(crate) plan: Plan,
@@ -25,7 +26,7 @@ pub(crate) struct Failure {
     pub(crate) reason: String,
 }
 
-/// The machine, as far as it tells.
+/// The machine, as far as it can be read from `/proc`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Machine {
     pub(crate) cores: usize,
@@ -46,7 +47,7 @@ impl Machine {
         }
     }
 
-    /// One line for people.
+    /// The machine in one line for people.
     pub(crate) fn shown(&self) -> String {
         let memory = self.memory_mib.map(|mib| format!("{} GiB", (mib + 512) / 1024));
         let kernel = self.kernel.as_ref().map(|release| format!("Linux {release}"));
@@ -55,7 +56,7 @@ impl Machine {
     }
 }
 
-/// The commit the sources are at, where they are a checkout and git is there.
+/// The commit of the sources; `None` without a git checkout or without git.
 pub(crate) fn commit() -> Option<String> {
     let described = Command::new("git")
         .args(["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"])

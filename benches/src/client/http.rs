@@ -1,18 +1,18 @@
-//! The least of an HTTP client that keeps its connection: it sends one request and
-//! reads one answer whole.
+//! A minimal HTTP client that keeps its connection: it sends one request and reads
+//! the whole answer.
 
 use anyhow::{Context, Result, ensure};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
-/// A connection, kept.
+/// An open connection and the request that is sent over it.
 pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
     request: Vec<u8>,
 }
 
 impl Connection {
-    /// A connection that asks for `path` at `address`.
+    /// Connects to `address`, to request `path`.
     pub(crate) async fn to(address: &str, path: &str) -> Result<Self> {
         let stream = TcpStream::connect(address).await.with_context(|| format!("no server at {address}"))?;
         stream.set_nodelay(true)?;
@@ -20,11 +20,11 @@ impl Connection {
         Ok(Self { stream: BufReader::new(stream), request })
     }
 
-    /// Asks once, and insists on this body with status 200.
+    /// Sends the request once; fails unless the answer has status 200 and this body.
     pub(crate) async fn get(&mut self, expected: &[u8]) -> Result<()> {
         self.stream.get_mut().write_all(&self.request).await?;
         let status = self.line().await?;
-        ensure!(status.starts_with("HTTP/1.1 200"), "it answered {status:?}");
+        ensure!(status.starts_with("HTTP/1.1 200"), "the server answered {status:?}");
         let (mut length, mut chunked) = (0, false);
         loop {
             let header = self.line().await?.to_ascii_lowercase();
@@ -49,7 +49,7 @@ impl Connection {
         } else {
             self.read(length, &mut body).await?;
         }
-        ensure!(body == expected, "it answered {:?}", String::from_utf8_lossy(&body));
+        ensure!(body == expected, "the server answered {:?}", String::from_utf8_lossy(&body));
         Ok(())
     }
 

@@ -1,46 +1,47 @@
-//! What a figure must be.
+//! Targets: the bounds that a figure must keep.
 
 use serde::Serialize;
 use std::fmt::Write as _;
 
-/// One bound of a target; a figure without any is only reported. All bounds are
-/// linear in the control.
+/// One bound of a target. A figure without a bound is only reported. Every bound is
+/// a linear function of the control.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Bound {
-    /// Ours is at least so many times the control.
+    /// Pilum's value is at least this many times the control's.
     AtLeast(f64),
-    /// Ours is at most `times` the control and `plus`, which is in the figure's own unit.
+    /// Pilum's value is at most `times` the control's plus `plus`, in the figure's unit.
     AtMost {
-        /// 0 where the bound is absolute.
+        /// 0 if the bound does not depend on the control.
         times: f64,
-        /// 0 where the bound is on the ratio alone.
+        /// 0 if the bound limits only the ratio.
         plus: f64,
     },
 }
 
-/// Ours is at least `times` the control.
+/// Pilum's value is at least `times` the control's.
 pub(crate) const fn at_least(times: f64) -> Bound {
     Bound::AtLeast(times)
 }
 
-/// Ours is at most `times` the control.
+/// Pilum's value is at most `times` the control's.
 pub(crate) const fn at_most(times: f64) -> Bound {
     Bound::AtMost { times, plus: 0.0 }
 }
 
-/// Ours is at most `plus`, whatever the control is.
+/// Pilum's value is at most `plus`; the control does not matter.
 pub(crate) const fn within(plus: f64) -> Bound {
     Bound::AtMost { times: 0.0, plus }
 }
 
-/// Ours is at most the control and `plus`.
+/// Pilum's value is at most the control's plus `plus`.
 pub(crate) const fn at_most_added(plus: f64) -> Bound {
     Bound::AtMost { times: 1.0, plus }
 }
 
 impl Bound {
-    /// Whether ours keeps it beside the control, which may be NaN where the bound is absolute.
+    /// Whether Pilum's value keeps the bound. `control` may be NaN if the bound does not
+    /// depend on it.
     pub(crate) fn holds(self, ours: f64, control: f64) -> bool {
         match self {
             Self::AtLeast(times) => ours >= times * control,
@@ -49,7 +50,7 @@ impl Bound {
         }
     }
 
-    /// Whether it is about the difference from the control.
+    /// Whether the bound limits the difference from the control.
     pub(crate) fn is_added(self) -> bool {
         matches!(self, Self::AtMost { times, plus } if times != 0.0 && plus != 0.0)
     }
@@ -65,7 +66,7 @@ impl Bound {
     }
 }
 
-/// A target as a person reads it; `unit` is the figure's.
+/// A target as text for people; `unit` is the figure's.
 pub(crate) fn shown(target: &[Bound], unit: &str) -> String {
     let mut text = String::new();
     for (i, bound) in target.iter().enumerate() {
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_bound() {
+    fn each_kind_of_bound_is_checked_and_shown() {
         check(&[], "reported", &[(1.0, 2.0)], &[]);
         check(&[at_least(0.5)], "≥ 0.5 ×", &[(1.0, 2.0)], &[(0.9, 2.0), (1.0, f64::NAN)]);
         check(&[at_most(1.5)], "≤ 1.5 ×", &[(3.0, 2.0)], &[(3.1, 2.0), (1.0, f64::NAN)]);

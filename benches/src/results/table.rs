@@ -1,17 +1,18 @@
-//! The table at the end, and the file it is kept in.
+//! The table that a run prints, and the file that it is written into.
 
 use crate::measure::{Figure, Spread};
-use crate::report::Report;
-use crate::target::{self, Bound};
+use crate::results::report::Report;
+use crate::results::target::{self, Bound};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Between these lines of a results file stands what this program writes.
+/// This program writes the lines between these two of a results file.
 const BEGIN: &str = "<!-- from here to the end mark: written by `make bench` -->";
 const END: &str = "<!-- end of what `make bench` writes -->";
 
-/// Every figure with its control, its ratio, its target, and whether it is met; and what failed.
+/// One line for each figure, with its control, ratio and target and whether the
+/// target is met; then the rows that failed.
 pub(crate) fn markdown(report: &Report) -> String {
     let mut text = String::from(
         "| figure | unit | pilum (min–max) | control (min–max) | ratio (min–max) | target | met |\n\
@@ -36,7 +37,7 @@ pub(crate) fn markdown(report: &Report) -> String {
     text
 }
 
-/// Rewrites what stands between the two marks of `file`, and nothing else.
+/// Replaces the text between the two marks of `file`, and nothing else.
 pub(crate) fn keep(report: &Report, file: &Path) -> Result<()> {
     let old = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
     let missing = || format!("{} lacks the line {BEGIN:?} or {END:?}", file.display());
@@ -55,7 +56,7 @@ pub(crate) fn keep(report: &Report, file: &Path) -> Result<()> {
     std::fs::write(file, new).with_context(|| format!("{}", file.display()))
 }
 
-/// The ratio, and the difference where the target speaks of one.
+/// The ratio, and the difference where a bound limits it.
 fn compared(figure: &Figure) -> String {
     let mut text = figure.ratio.map_or("—".to_owned(), shown);
     if let Some(added) = figure.added.filter(|_| figure.target.iter().copied().any(Bound::is_added)) {
@@ -76,8 +77,8 @@ fn number(n: f64) -> String {
 mod tests {
     use super::*;
     use crate::measure::Plan;
-    use crate::report::{Failure, Machine};
-    use crate::target::{at_most, at_most_added, within};
+    use crate::results::report::{Failure, Machine};
+    use crate::results::target::{at_most, at_most_added, within};
 
     fn report() -> Report {
         let rounds = [(7.0, 3.0), (8.0, 4.0), (9.0, 3.0)];
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_line() {
+    fn each_kind_of_line_is_written() {
         insta::assert_snapshot!(markdown(&report()), @"
         | figure | unit | pilum (min–max) | control (min–max) | ratio (min–max) | target | met |
         |---|---|---|---|---|---|---|
@@ -108,14 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn only_what_stands_between_the_marks_is_rewritten() -> Result<()> {
+    fn only_the_text_between_the_marks_is_replaced() -> Result<()> {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("RESULTS.md");
         std::fs::write(&file, format!("before\n{BEGIN}\nold\n{END}\nafter\n"))?;
         keep(&report(), &file)?;
         let once = std::fs::read_to_string(&file)?;
         keep(&report(), &file)?;
-        assert_eq!(once, std::fs::read_to_string(&file)?, "and the same way each time");
+        assert_eq!(once, std::fs::read_to_string(&file)?, "a second run writes the same text");
         assert!(
             once.starts_with("before\n") && once.ends_with("\nafter\n") && !once.contains("old"),
             "{once}"

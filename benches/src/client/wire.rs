@@ -1,4 +1,4 @@
-//! What clients send, and what they insist on in the answers.
+//! The requests that clients send, and the checks of the answers.
 
 use crate::guests;
 use anyhow::{Context, Result, ensure};
@@ -15,12 +15,12 @@ use tonic::transport::Channel;
 
 pub(crate) type Client = FunctionServiceClient<Channel>;
 
-/// Between two looks at an execution that has not got there yet.
+/// The pause between two reads of an execution's status.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
-/// How long anything may take to get anywhere.
+/// The longest that an execution may take to reach a state.
 const LOOK_MAX: Duration = Duration::from_secs(120);
 
-/// A connection of its own.
+/// Opens a new connection.
 pub(crate) async fn connect(address: &str) -> Result<Client> {
     let channel = Channel::from_shared(format!("http://{address}"))?.tcp_nodelay(true).connect().await;
     Ok(FunctionServiceClient::new(channel.with_context(|| format!("no server at {address}"))?))
@@ -63,7 +63,7 @@ impl Function {
         Self { source, name: "run", parameters: vec![text] }
     }
 
-    /// A call that registers the task if its name is free.
+    /// A call that registers the task if no task has its name.
     pub(crate) fn new_task(&self, task_name: &str, mode: ExecutionMode) -> InvokeFunctionRequest {
         InvokeFunctionRequest {
             invocation_type: InvocationType::NewTask.into(),
@@ -91,7 +91,7 @@ impl Function {
         }
     }
 
-    /// Registers the task with a first call; returns the request of all later ones.
+    /// Registers the task with a first call; returns the request for all later calls.
     pub(crate) async fn registered(
         &self,
         client: &mut Client,
@@ -110,7 +110,7 @@ fn parameter(name: &str, type_url: &str, value: Vec<u8>) -> FunctionParameter {
     }
 }
 
-/// A call that must succeed.
+/// Makes a call, which must succeed.
 pub(crate) async fn invoke(
     client: &mut Client,
     request: &InvokeFunctionRequest,
@@ -120,21 +120,21 @@ pub(crate) async fn invoke(
     Ok(answer)
 }
 
-/// How an execution stands, its result included.
+/// The status of an execution, with its result.
 pub(crate) async fn status(client: &mut Client, execution_id: &str) -> Result<GetExecutionStatusResponse> {
     let execution_id = execution_id.to_owned();
     let request = GetExecutionStatusRequest { execution_id, include_result: true, include_logs: false };
     Ok(client.get_execution_status(request).await?.into_inner())
 }
 
-/// The same call, put off for a day.
+/// The same call, to be run in a day at the earliest.
 pub(crate) fn later(request: &InvokeFunctionRequest) -> InvokeFunctionRequest {
     let not_before = SystemTime::now() + Duration::from_secs(86_400);
     let context = ExecutionContext { not_before: Some(not_before.into()), ..ExecutionContext::default() };
     InvokeFunctionRequest { context: Some(context), ..request.clone() }
 }
 
-/// Waits until an execution stands as it should.
+/// Waits until an execution is in the `wanted` state.
 pub(crate) async fn wait_for(client: &mut Client, execution_id: &str, wanted: ExecutionStatus) -> Result<()> {
     let looked = tokio::time::timeout(LOOK_MAX, async {
         loop {
@@ -150,14 +150,14 @@ pub(crate) async fn wait_for(client: &mut Client, execution_id: &str, wanted: Ex
     looked.await.with_context(|| format!("{execution_id} is not {wanted:?} after {LOOK_MAX:?}"))?
 }
 
-/// Starts an execution that does not end by itself; returns its id once it runs.
+/// Starts an execution that does not end by itself; returns its id when it runs.
 pub(crate) async fn started(client: &mut Client, function: &Function, task_name: &str) -> Result<String> {
     let id = invoke(client, &function.new_task(task_name, ExecutionMode::Async)).await?.execution_id;
     wait_for(client, &id, ExecutionStatus::Running).await?;
     Ok(id)
 }
 
-/// Stops a running execution; it is CANCELLED when this returns.
+/// Cancels a running execution, which is CANCELLED when this returns.
 pub(crate) async fn cancel(client: &mut Client, execution_id: String) -> Result<()> {
     let request = CancelExecutionRequest { execution_id, reason: String::new(), force: true };
     let answer = client.cancel_execution(request).await?.into_inner();

@@ -1,16 +1,15 @@
-//! Every type of WIT there and back, exactly, and what is said of values that
-//! do not fit.
+//! Values of every WIT type are sent to a guest and returned unchanged; values that do
+//! not fit are refused.
 
 use pilum_client::{ClientError, Code, InvokeResult};
-use pilum_proto::spearlet::{ArtifactSpec, ExecutionMode, FunctionParameter, InvokeFunctionRequest};
-use pilum_tests::{Functions, Host, digest_of, guest, guest_path, value_of};
+use pilum_tests::wire::{any, guest_artifact, named, new_task};
+use pilum_tests::{Functions, Host, guest_path, value_of};
 use pilum_types::{Output, State, Value};
-use prost::Message;
 use prost_types::value::Kind;
-use prost_types::{Any, ListValue, Struct};
+use prost_types::{ListValue, Struct};
 use serde_json::{Value as Json, json};
 
-/// The largest whole number that a JSON number holds with all below it.
+/// A JSON number is exact for every whole number up to this one.
 const EXACT_MAX: u64 = 1 << 53;
 
 async fn values_echo(host: &Host) -> Functions {
@@ -48,7 +47,7 @@ fn typed(invoked: InvokeResult) -> Value {
     }
 }
 
-/// `given` comes back as `back`, to the bit. NaN is told by its kind alone.
+/// Checks that `given` is returned as exactly `back`. All NaNs count as equal.
 async fn check(echo: &Functions, function: &str, given: Value, back: Value) {
     let got = typed(echo.invoke_with(function, vec![given.clone()]).await.unwrap());
     assert_eq!(as_result(got), as_result(back), "{function} {given:?}");
@@ -61,7 +60,7 @@ async fn check_same(echo: &Functions, function: &str, values: impl IntoIterator<
 }
 
 #[tokio::test]
-async fn integers_at_their_bounds() {
+async fn integers_are_returned_exactly_up_to_their_bounds() {
     let host = Host::start().await.unwrap();
     let echo = values_echo(&host).await;
     for (function, min, max) in [
@@ -79,7 +78,7 @@ async fn integers_at_their_bounds() {
         check_same(&echo, function, [min, max, 1].map(Value::Signed)).await;
     }
     check_same(&echo, "echo-u64", [u64::MAX, u64::MAX - 1, 1 << 63].map(Value::Unsigned)).await;
-    // As proto3 JSON has them: 64 bits as text, whole floats as integers.
+    // As in proto3's JSON: 64-bit integers as text, and whole floats as integers.
     check(&echo, "echo-u64", Value::String(u64::MAX.to_string()), Value::Unsigned(u64::MAX)).await;
     check(&echo, "echo-s64", Value::String(i64::MIN.to_string()), Value::Signed(i64::MIN)).await;
     check(&echo, "echo-s64", Value::Number(-9_007_199_254_740_992.0), Value::Signed(-(1 << 53))).await;
@@ -87,7 +86,7 @@ async fn integers_at_their_bounds() {
 }
 
 #[tokio::test]
-async fn floats_chars_and_strings() {
+async fn floats_chars_and_strings_are_returned_exactly() {
     let host = Host::start().await.unwrap();
     let echo = values_echo(&host).await;
     let special = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, 0.0, 0.5];
@@ -101,7 +100,7 @@ async fn floats_chars_and_strings() {
     check_same(&echo, "echo-f64", [f64::MIN, f64::MAX, 5e-324, 0.1, 1e300].map(Value::Number)).await;
     let singles = [f32::MIN, f32::MAX, f32::MIN_POSITIVE, 0.1, 1e-45];
     check_same(&echo, "echo-f32", singles.map(|single| Value::Number(single.into()))).await;
-    // An f32 is rounded to its nearest.
+    // A number is rounded to the nearest f32.
     check(&echo, "echo-f32", Value::Number(0.1), Value::Number(f64::from(0.1_f32))).await;
 
     check_same(&echo, "echo-bool", [true, false].map(Value::Bool)).await;
@@ -128,12 +127,12 @@ async fn bytes_are_base64_text_in_results() {
     let back = typed(echo.invoke_with("echo-list-u8", vec![Value::Bytes(many.clone())]).await.unwrap());
     let Value::String(text) = &back else { panic!("{}", back.kind()) };
     assert_eq!(text.len(), 100_000_usize.div_ceil(3) * 4);
-    // What came back can be sent again as it is, and is still the same.
+    // The result can be sent again and is returned unchanged.
     assert!(typed(echo.invoke_with("echo-list-u8", vec![back.clone()]).await.unwrap()) == back);
 }
 
 #[tokio::test]
-async fn compound_values() {
+async fn compound_values_are_returned_exactly() {
     let host = Host::start().await.unwrap();
     let echo = values_echo(&host).await;
     let ada = json!({
@@ -160,14 +159,14 @@ async fn compound_values() {
         ("echo-variant", json!([{ "polygon": [] }, { "polygon": [{ "x": 1, "y": -1 }] }])),
         ("echo-flags", json!([[], ["read"], ["read", "write", "execute", "set-owner"]])),
     ] {
-        let Json::Array(values) = values else { panic!("a list") };
+        let Json::Array(values) = values else { panic!("the values of {function} are no list") };
         check_same(&echo, function, values.into_iter().map(value_of)).await;
     }
     let bob_in_short = json!({
         "visited": [], "nicknames": [], "access": [], "home": { "y": 0, "x": 0 }, "name": ""
     });
     for (function, given, back) in [
-        // Missing fields are absent options; the order of fields is the caller's.
+        // A missing field is an absent option; fields may come in any order.
         ("echo-record", bob_in_short, bob),
         ("echo-option-option-u32", json!(7), json!({ "some": 7 })),
         ("echo-variant", json!({ "nothing": null }), json!("nothing")),
@@ -184,21 +183,12 @@ async fn compound_values() {
     assert_eq!((code.as_str(), message.as_str()), ("GUEST_ERROR", "on purpose"));
 }
 
-fn any(name: &str, message: &impl Message) -> Any {
-    Any { type_url: format!("type.googleapis.com/google.protobuf.{name}"), value: message.encode_to_vec() }
-}
-
-/// Every message that a parameter may come in, from a client that has nothing
-/// but the contract.
+/// Each message that may hold a parameter, sent by a client generated from the contract.
 #[tokio::test]
-async fn every_wrapper_of_the_contract() {
+async fn every_message_of_the_contract_is_accepted() {
     let host = Host::start().await.unwrap();
     let mut client = host.raw_client().await.unwrap();
-    let artifact = ArtifactSpec {
-        location: format!("file://{}", guest_path("values-echo.wasm").unwrap().display()),
-        checksum: digest_of(&guest("values-echo.wasm").unwrap()),
-        ..ArtifactSpec::default()
-    };
+    let artifact = guest_artifact("values-echo.wasm").unwrap();
     let value = |kind| prost_types::Value { kind: Some(kind) };
     let list = ListValue { values: vec![value(Kind::StringValue("a".into()))] };
     let text = |name: &str| (name.to_owned(), value(Kind::StringValue(name.to_owned())));
@@ -222,28 +212,12 @@ async fn every_wrapper_of_the_contract() {
             Kind::StringValue("nothing".into()),
         ),
     ] {
-        let request = InvokeFunctionRequest {
-            invocation_type: 1,
-            task_name: "echo".into(),
-            artifact_spec: Some(artifact.clone()),
-            function_name: function.into(),
-            parameters: vec![FunctionParameter { value: Some(given), ..FunctionParameter::default() }],
-            execution_mode: ExecutionMode::Sync.into(),
-            ..InvokeFunctionRequest::default()
-        };
+        let request = new_task("echo", &artifact, function, vec![named("", given)]);
         let response = client.invoke_function(request).await.unwrap().into_inner();
         let result = response.result.unwrap();
         assert_eq!(result.result, Some(any("Value", &value(back))), "{function} {}", result.error_message);
     }
-    let invoke = InvokeFunctionRequest {
-        invocation_type: 1,
-        task_name: "echo".into(),
-        artifact_spec: Some(artifact),
-        function_name: "echo-result".into(),
-        parameters: vec![FunctionParameter { value: Some(any("Struct", &err)), ..Default::default() }],
-        execution_mode: ExecutionMode::Sync.into(),
-        ..InvokeFunctionRequest::default()
-    };
+    let invoke = new_task("echo", &artifact, "echo-result", vec![named("", any("Struct", &err))]);
     let result = client.invoke_function(invoke).await.unwrap().into_inner().result.unwrap();
     assert_eq!((result.error_code.as_str(), result.error_message.as_str()), ("GUEST_ERROR", "err"));
 }
@@ -261,7 +235,7 @@ async fn check_wrong(echo: &Functions, function: &str, given: Value, says: &str)
 }
 
 #[tokio::test]
-async fn scalars_that_do_not_fit() {
+async fn scalars_that_do_not_fit_are_refused() {
     let host = Host::start().await.unwrap();
     let echo = values_echo(&host).await;
     for (function, given, says) in [
@@ -312,7 +286,7 @@ async fn scalars_that_do_not_fit() {
 }
 
 #[tokio::test]
-async fn compound_values_that_do_not_fit() {
+async fn compound_values_that_do_not_fit_are_refused() {
     let host = Host::start().await.unwrap();
     let echo = values_echo(&host).await;
     let person = |name: &str, field: Json| {
@@ -397,7 +371,7 @@ async fn compound_values_that_do_not_fit() {
 }
 
 #[tokio::test]
-async fn parameters_of_too_many_values() {
+async fn parameters_of_too_many_values_are_refused() {
     let host = Host::start().await.unwrap();
     let echo = values_echo(&host).await;
     let says = "value: the parameters have more than 1000000 values";
@@ -408,7 +382,7 @@ async fn parameters_of_too_many_values() {
     check(&echo, "echo-u8", Value::Signed(1), Value::Signed(1)).await;
 }
 
-/// As `check_wrong`, for values too long to print.
+/// Like `check_wrong`, for values too long to print.
 async fn check_wrong_quietly(echo: &Functions, function: &str, given: Value, says: &str) {
     let error = echo.invoke_with(function, vec![given]).await.map(|_| ()).unwrap_err();
     assert_eq!(error.code(), Some(Code::InvalidArgument), "{error}");
@@ -428,7 +402,7 @@ async fn check_too_large(functions: &Functions, function: &str, parameters: Json
 }
 
 #[tokio::test]
-async fn results_over_their_bound() {
+async fn results_above_their_bound_fail() {
     let host = Host::builder().config("[limits]\nresult_max_bytes = 4096").start().await.unwrap();
     let echo = values_echo(&host).await;
     check_too_large(&echo, "echo-string", json!(["x".repeat(4097)])).await;
@@ -436,7 +410,7 @@ async fn results_over_their_bound() {
     check_too_large(&echo, "echo-list-string", json!([vec![""; 4097]])).await;
     check_too_large(&echo, "echo-list-result", json!([vec![json!({ "ok": 1 }); 4097]])).await;
     check_same(&echo, "echo-string", ["", &"x".repeat(3000)].map(|s| Value::String(s.into()))).await;
-    // What is printed is no result, and the host reads more than that at once.
+    // Output of a typed function is no result, so the bound does not limit it.
     let line = "y".repeat(100_000);
     let printed = echo.invoke("print", json!([line])).await.unwrap();
     assert!(printed.success, "{:?}", printed.status);
@@ -452,7 +426,7 @@ async fn results_over_their_bound() {
             check_too_large(&command, "run", json!(null)).await;
         }
     }
-    // Nor is the bound one of what a command reads, in however large a piece.
+    // The bound does not limit a command's input.
     let sales = std::fs::read_to_string(guest_path("sales.csv").unwrap()).unwrap();
     let command = Functions::of_guest(&host, "analyze-dataset.command.wasm").await.unwrap();
     let report = command.result("run", json!({ "csv": sales, "resamples": 0 })).await.unwrap();
@@ -468,7 +442,7 @@ async fn results_over_their_bound() {
     }
 }
 
-/// A command that writes so many zeros in one go.
+/// A command that writes `bytes` zeros with one call.
 fn writes(bytes: usize) -> String {
     format!(
         r#"(module

@@ -1,12 +1,13 @@
-//! first_compile: a call that registers a component nobody has seen, against
-//! Cranelift alone: the same bytes, the same settings, in this process.
+//! first_compile: a call that registers a component which the host has never
+//! compiled. The control is Cranelift alone with the same bytes and the same settings,
+//! in this process.
 
+use crate::client::wire::{Client, Function, connect, invoke};
 use crate::controls::{checked, engine};
 use crate::guests::{COMPONENT, LARGE_COMPONENT, Variants};
-use crate::measure::{Figure, Plan, median};
+use crate::measure::{Figure, Plan, block_on, median};
+use crate::results::target::Bound;
 use crate::server::{Server, Setup};
-use crate::target::Bound;
-use crate::wire::{Client, Function, connect, invoke};
 use anyhow::Result;
 use pilum_proto::spearlet::ExecutionMode;
 use pilum_types::ArtifactSource;
@@ -14,9 +15,9 @@ use std::time::Instant;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// Components in a round, each new; the median counts.
+/// Components in a round, each a new one; the round's value is their median.
 const PER_ROUND: usize = 3;
-/// Of the control, and milliseconds: starting a child, and its answer's way back.
+/// The milliseconds on top are for starting a child process and for its answer.
 const TARGET: &[Bound] = &[Bound::AtMost { times: 1.2, plus: 30.0 }];
 
 pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
@@ -26,7 +27,7 @@ pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
 }
 
 fn row(plan: Plan, size: &str, guest: &str, function: fn(ArtifactSource) -> Function) -> Result<Figure> {
-    super::block_on(async {
+    block_on(async {
         let mut variants = Variants::of(guest)?;
         let host = Server::host_with(&Setup { root: Some(variants.root()), ..Setup::default() })?;
         let mut client = connect(&host.grpc).await?;

@@ -1,4 +1,4 @@
-//! What may be imported beyond WASI, and by whom.
+//! Imports beyond WASI, and the grants that they need.
 
 use crate::http::{deployed, http, whole};
 use pilum_client::{Call, Client, ClientError, Code, Deployment, InvokeResult, Target};
@@ -44,7 +44,7 @@ async fn nothing_is_granted_by_default() {
         policy,
     };
     let Err(ClientError::Status(refused)) = client.deploy(deployment(Policy::default())).await else {
-        panic!("it was deployed");
+        panic!("the deployment was not refused");
     };
     assert_eq!(refused.code, Code::FailedPrecondition);
     for import in [
@@ -58,12 +58,13 @@ async fn nothing_is_granted_by_default() {
     }
     assert!(refused.message.contains("[grants] key_value = true"), "{}", refused.message);
     assert!(client.list_tasks("").await.unwrap().is_empty());
-    // The refusal was the policy's, and is not held against the code.
+    // The policy was the reason for the refusal, so the same code may be deployed with
+    // another policy.
     client.deploy(deployment(granted(all()))).await.unwrap();
 }
 
 #[tokio::test]
-async fn configuration_is_the_task_s() {
+async fn a_task_reads_its_own_configuration() {
     let host = Host::start().await.unwrap();
     let (client, task) = deployed(&host, "cases", "imports-cases.wasm", granted(all())).await;
     assert_eq!(result(&client, &task, "configured", json!({"key": "colour"})).await, json!(["blue"]));
@@ -120,7 +121,7 @@ async fn values_outlive_the_host_and_have_a_bound() {
 }
 
 #[tokio::test]
-async fn log_lines_are_the_execution_s_and_cannot_be_forged() {
+async fn log_lines_belong_to_the_execution_and_cannot_be_forged() {
     let host = Host::start().await.unwrap();
     let (client, task) = deployed(&host, "cases", "imports-cases.wasm", granted(all())).await;
     let invoked = call(&client, &task, "note", json!({"message": "one\u{1b}[2J\ntwo"})).await;
@@ -128,8 +129,8 @@ async fn log_lines_are_the_execution_s_and_cannot_be_forged() {
     assert_eq!(report.logs, ["stderr: WARN cases: one\\u{1b}[2J", "stderr: two"]);
 }
 
-/// A server that answers everything with its own name, on a free port.
-#[expect(clippy::disallowed_methods, reason = "it goes with its test")]
+/// Starts a server that answers every request with its name; returns its port.
+#[expect(clippy::disallowed_methods, reason = "the server ends with its test")]
 async fn server(name: &'static str) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -148,7 +149,7 @@ async fn fetched(host: &Host, url: &str) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn requests_go_where_they_are_granted_and_nowhere_else() {
+async fn requests_go_only_to_granted_addresses() {
     let (open, closed) = (server("open").await, server("closed").await);
     let config = "[outgoing]\nallow_private_addresses = true";
     let host = Host::builder().config(config).start().await.unwrap();
@@ -162,7 +163,7 @@ async fn requests_go_where_they_are_granted_and_nowhere_else() {
             "{name}"
         );
     }
-    // A redirect is the guest's to follow, and then asked about anew.
+    // The host does not follow redirects. If the guest does, the new address is checked.
     assert_eq!(fetched(&host, &format!("http://127.0.0.1:{open}/redirect")).await.0, 307);
     for url in [
         format!("http://127.0.0.1:{closed}/"),
@@ -180,7 +181,7 @@ async fn requests_go_where_they_are_granted_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn a_granted_name_does_not_open_inner_addresses() {
+async fn a_granted_name_gives_no_access_to_private_addresses() {
     let port = server("inner").await;
     let host = Host::start().await.unwrap();
     let names = ["127.0.0.1", "localhost", "169.254.169.254", "10.0.0.1", "0.0.0.0"];

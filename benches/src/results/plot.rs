@@ -1,6 +1,6 @@
-//! Plots: throughput above, p99 below, over a logarithmic axis.
+//! Plots: throughput in the upper half, p99 in the lower, over a logarithmic axis.
 
-use crate::load::Measured;
+use crate::client::load::Measured;
 use crate::measure::Spread;
 use anyhow::{Context, Result};
 use plotters::coord::Shift;
@@ -10,28 +10,28 @@ use std::path::Path;
 const WIDTH_PX: u32 = 840;
 const PANEL_PX: u32 = 330;
 const FONT: &str = "sans-serif";
-/// Apart in lightness too, for those who see no hues.
+/// They differ in lightness too, for readers who cannot tell hues apart.
 const COLOURS: [RGBColor; 2] = [RGBColor(31, 92, 153), RGBColor(230, 126, 34)];
 /// Room above the highest value, for the legend.
 const HEADROOM: f64 = 1.5;
 
-/// One subject: what grows, and what it does to each series.
+/// One plot: what grows, and how each series changes with it.
 pub(crate) struct Plot {
     pub(crate) title: &'static str,
     pub(crate) x_name: &'static str,
-    /// From one label of the logarithmic axis to the next.
+    /// The factor from one label of the logarithmic axis to the next.
     pub(crate) x_base: f64,
     pub(crate) series: Vec<Series>,
 }
 
-/// Measurements of the same thing at several numbers.
+/// Measurements of the same thing at several values of x.
 pub(crate) struct Series {
     pub(crate) name: &'static str,
-    /// The number, and the rounds at it.
+    /// Each x, and its rounds.
     pub(crate) points: Vec<(usize, Vec<Measured>)>,
 }
 
-/// One of the two things that are shown.
+/// One half of a plot.
 struct Panel {
     title: String,
     y_name: &'static str,
@@ -105,7 +105,7 @@ impl Plot {
     }
 }
 
-/// A whole number with its thousands apart.
+/// A whole number with a comma between its thousands.
 fn thousands(n: f64) -> String {
     let digits = format!("{n:.0}");
     let mut text = String::new();
@@ -123,7 +123,7 @@ mod tests {
     use super::thousands;
 
     #[test]
-    fn thousands_are_apart() {
+    fn commas_separate_thousands() {
         for (n, text) in [(0.0, "0"), (999.4, "999"), (1000.0, "1,000"), (1_234_567.0, "1,234,567")] {
             assert_eq!(thousands(n), text);
         }

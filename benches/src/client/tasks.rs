@@ -1,16 +1,19 @@
-//! Many tasks and many records, made over the wire.
+//! Makes many tasks and many records over the wire.
 
-use crate::load::Loop;
-use crate::wire::{Function, invoke, wait_for};
+use crate::client::load::Loop;
+use crate::client::wire::{Function, invoke, wait_for};
+use crate::guests;
 use anyhow::Result;
+use pilum_client::{Client, Deployment};
 use pilum_proto::spearlet::{ExecutionMode, ExecutionStatus, InvokeFunctionRequest};
+use pilum_types::{Policy, TaskId, TaskName};
 use std::ops::Range;
 
-/// Calls in flight while something is made in large numbers.
+/// Calls in flight while tasks or records are made.
 pub(crate) const IN_FLIGHT: usize = 32;
 
-/// Registers a task of the same artifact for each number; returns the requests
-/// that call them.
+/// Registers a task of the same artifact for each number; returns a request for each
+/// task.
 pub(crate) async fn register(
     load: &Loop,
     function: &Function,
@@ -20,7 +23,7 @@ pub(crate) async fn register(
         .await
 }
 
-/// Submits so many asynchronous calls; returns their ids once all are COMPLETED.
+/// Submits `count` asynchronous calls; returns their ids when all are COMPLETED.
 pub(crate) async fn finished_records(load: &Loop, function: &Function, count: usize) -> Result<Vec<String>> {
     let request = function.new_task("records", ExecutionMode::Async);
     let ids = load.each(0..count, async |client, _| Ok(invoke(client, &request).await?.execution_id)).await?;
@@ -30,4 +33,16 @@ pub(crate) async fn finished_records(load: &Loop, function: &Function, count: us
     })
     .await?;
     Ok(ids)
+}
+
+/// Uploads a guest and deploys it as a new task.
+pub(crate) async fn deploy(client: &Client, name: &str, guest: &str, policy: Policy) -> Result<TaskId> {
+    let deployment = Deployment {
+        name: TaskName::parse(name)?,
+        description: String::new(),
+        source: client.upload(guests::bytes(guest)?.into(), |_| {}).await?,
+        version: String::new(),
+        policy,
+    };
+    Ok(client.deploy(deployment).await?.task_id)
 }

@@ -1,16 +1,17 @@
-//! compile_storm: how long a call of `add` takes while other clients register
-//! large components that were never seen, against the same call alone for as long.
+//! compile_storm: how long a call of `add` takes while other clients register large
+//! components which the host has never compiled. The control is the same call alone,
+//! for the same time.
 //!
-//! The components are copies of the largest that `make guests` builds, 201 KB,
-//! each with a digest of its own. One caller sends at most 500 calls a second,
-//! one at a time; compiling takes seconds, so a percentile is over some hundreds.
+//! The components are copies of the largest component that `make guests` builds,
+//! 201 KB, each with its own digest. One caller sends at most 500 calls per second, one
+//! at a time. Compiling takes seconds, so a round has some hundreds of calls.
 
+use crate::client::load::{Loop, paced};
+use crate::client::wire::{Client, Function, connect, invoke};
 use crate::guests::{LARGE_COMPONENT, Variants};
-use crate::load::{Loop, paced};
-use crate::measure::{Figure, Plan, percentile};
+use crate::measure::{Figure, Plan, block_on, percentile};
+use crate::results::target::at_most;
 use crate::server::{Server, Setup};
-use crate::target::at_most;
-use crate::wire::{Client, Function, connect, invoke};
 use anyhow::{Context, Result};
 use pilum_proto::spearlet::{ExecutionMode, InvokeFunctionRequest};
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 const STORM: usize = 20;
 
 pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
-    super::block_on(async {
+    block_on(async {
         let mut variants = Variants::of(LARGE_COMPONENT)?;
         let host = Server::host_with(&Setup { root: Some(variants.root()), ..Setup::default() })?;
         let mut client = connect(&host.grpc).await?;
@@ -31,7 +32,7 @@ pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
             let register = async {
                 let began = Instant::now();
                 let all = others.each(0..STORM, async |client, number| {
-                    let request = storm.get(number).context("one request a component")?;
+                    let request = storm.get(number).context("no request for this component")?;
                     invoke(client, request).await.map(drop)
                 });
                 all.await.map(|_| began.elapsed())
@@ -49,7 +50,7 @@ pub(crate) fn run(plan: Plan) -> Result<Vec<Figure>> {
     })
 }
 
-/// Calls that register as many components nobody has seen.
+/// [`STORM`] calls, each of which registers a new component.
 fn storm_of(variants: &mut Variants, round: u32) -> Result<Vec<InvokeFunctionRequest>> {
     let mut requests = Vec::with_capacity(STORM);
     for number in 0..STORM {

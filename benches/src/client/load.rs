@@ -1,20 +1,21 @@
-//! Load: closed loops of so many calls in flight, each followed by the next, and
-//! single callers at a steady rate. The same clients drive the host and its control.
+//! Load on a server: closed loops, in which each client sends its next call when the
+//! one before is answered, and single callers at a steady rate. The same clients put
+//! load on the host and on its control.
 
+use crate::client::wire::{Client, connect};
 use crate::measure::percentile;
-use crate::wire::{Client, connect};
 use anyhow::Result;
 use std::cell::Cell;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 use tokio::time::MissedTickBehavior;
 
-/// Calls in flight that share one connection, as a client's pool would have it.
+/// Calls in flight that share one connection, as in a client's connection pool.
 const CALLS_PER_CONNECTION: usize = 16;
-/// Between two calls of a [`paced`] caller.
+/// The shortest time between two calls of a [`paced`] caller.
 const PACE: Duration = Duration::from_millis(2);
 
-/// What a loop measured.
+/// What a closed loop measured.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Measured {
     pub(crate) calls_per_s: f64,
@@ -22,7 +23,7 @@ pub(crate) struct Measured {
     pub(crate) p99_us: f64,
 }
 
-/// Connections to one server, ready to be loaded.
+/// Clients of one server, one for each call in flight.
 pub(crate) struct Loop {
     clients: Vec<Client>,
 }
@@ -37,37 +38,16 @@ impl Loop {
         Ok(Self { clients })
     }
 
-    /// Makes one call after the other for `duration`; each gets a number of its
-    /// own, from 0. A call that fails fails the measurement.
+    /// Runs a closed loop of these clients; see [`closed_loop`].
     pub(crate) async fn run(
         &self,
         duration: Duration,
         call: impl AsyncFn(&mut Client, usize) -> Result<()>,
     ) -> Result<Measured> {
-        let numbers = Cell::new(0);
-        let began = Instant::now();
-        let end = began + duration;
-        let loops = self.clients.iter().map(async |client| {
-            let mut client = client.clone();
-            let mut latencies = Vec::with_capacity(1 << 16);
-            while Instant::now() < end {
-                let number = numbers.replace(numbers.get() + 1);
-                let sent = Instant::now();
-                call(&mut client, number).await?;
-                latencies.push(sent.elapsed().as_secs_f64() * 1e6);
-            }
-            anyhow::Ok(latencies)
-        });
-        let mut latencies = futures::future::try_join_all(loops).await?.concat();
-        let elapsed = began.elapsed().as_secs_f64();
-        Ok(Measured {
-            calls_per_s: latencies.len() as f64 / elapsed,
-            p50_us: percentile(&mut latencies, 0.5),
-            p99_us: percentile(&mut latencies, 0.99),
-        })
+        closed_loop(&mut self.clients.clone(), duration, call).await
     }
 
-    /// Makes a call for each number; returns the answers in no certain order.
+    /// Makes a call for each number; returns the answers in any order.
     pub(crate) async fn each<T>(
         &self,
         numbers: Range<usize>,
@@ -87,11 +67,40 @@ impl Loop {
     }
 }
 
-/// Makes one call after the other, at most one every [`PACE`], for as long as
-/// `work` takes, and once more. Returns the latencies in µs, and what `work` did.
+/// Has each client make one call after the other for `duration`. Each call gets its
+/// own number, counted from 0. A call that fails ends the measurement with its error.
+pub(crate) async fn closed_loop<C>(
+    clients: &mut [C],
+    duration: Duration,
+    call: impl AsyncFn(&mut C, usize) -> Result<()>,
+) -> Result<Measured> {
+    let numbers = Cell::new(0);
+    let began = Instant::now();
+    let end = began + duration;
+    let loops = clients.iter_mut().map(async |client| {
+        let mut latencies = Vec::with_capacity(1 << 16);
+        while Instant::now() < end {
+            let number = numbers.replace(numbers.get() + 1);
+            let sent = Instant::now();
+            call(client, number).await?;
+            latencies.push(sent.elapsed().as_secs_f64() * 1e6);
+        }
+        anyhow::Ok(latencies)
+    });
+    let mut latencies = futures::future::try_join_all(loops).await?.concat();
+    let elapsed = began.elapsed().as_secs_f64();
+    Ok(Measured {
+        calls_per_s: latencies.len() as f64 / elapsed,
+        p50_us: percentile(&mut latencies, 0.5),
+        p99_us: percentile(&mut latencies, 0.99),
+    })
+}
+
+/// Makes one call after the other, at most one every [`PACE`], until `work` is done.
+/// Returns the latencies in µs and the result of `work`.
 ///
-/// The clock of a call starts when it is sent: one that comes late because the
-/// one before was slow is not counted twice.
+/// The latency of a call counts from the moment it is sent. So a slow call does not
+/// add to the latency of the call after it.
 pub(crate) async fn paced<T>(
     mut call: impl AsyncFnMut() -> Result<()>,
     work: impl Future<Output = Result<T>>,
