@@ -2,7 +2,7 @@
 
 use crate::{Host, digest_of, guest, guest_path};
 use anyhow::{Context, Result, bail};
-use pilum_client::{Call, Client, ClientError, InvokeResult, NewTask, ErrorStatus, Target};
+use pilum_client::{Call, Client, ClientError, ErrorStatus, InvokeResult, NewTask, Target};
 use pilum_types::{ArtifactSource, FunctionName, Output, Parameter, TaskName, Value};
 use serde_json::{Number, Value as Json};
 

@@ -1,7 +1,12 @@
-//! What all services share.
+//! What all services share: the context, and small helpers without state.
 
-use crate::catch_panic::catch_panic;
+pub(crate) mod backoff;
+pub(crate) mod catch_panic;
+pub(crate) mod ids;
+pub(crate) mod limits;
+
 use crate::{CallContext, Clock, Runtime, Settings, Store};
+use catch_panic::catch_panic;
 use futures::FutureExt as _;
 use pilum_types::{Failure, FailureCode, Outcome};
 

@@ -2,8 +2,8 @@
 //! services out.
 
 use crate::cancel::Cancellation;
-use crate::catch_panic::catch_panic;
 use crate::ctx::Ctx;
+use crate::ctx::catch_panic::catch_panic;
 use crate::deletion::Deletion;
 use crate::lifecycle::Lifecycle;
 use crate::observe::observer::Observer;

@@ -21,7 +21,6 @@ mod executions;
 
 mod ctx;
 mod lifecycle;
-mod limits;
 
 mod tasks;
 
@@ -32,10 +31,6 @@ mod observe;
 
 mod cancel;
 mod deletion;
-
-mod backoff;
-mod catch_panic;
-mod ids;
 
 #[cfg(test)]
 mod testing;

@@ -6,8 +6,10 @@ mod finished_cache;
 pub(crate) mod observer;
 mod query;
 mod stats;
-pub(crate) mod watch;
+mod watch;
+pub(crate) mod watchers;
 
 pub use query::Query;
 pub use stats::Stats;
-pub use watch::{Update, Watch};
+pub use watch::Watch;
+pub use watchers::Update;

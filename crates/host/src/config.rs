@@ -6,9 +6,9 @@
 //! `docs/configuration.md` is written from the comments in this file (`make
 //! config-docs`), and a test fails where the two differ.
 
-mod load;
+mod read;
 
-pub use load::{ConfigError, Overrides, load};
+pub use read::{ConfigError, Overrides, load};
 
 use pilum_execution::{AsyncSettings, Settings, SyncSettings};
 use pilum_outbound::Outbound;

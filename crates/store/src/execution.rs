@@ -21,6 +21,8 @@ pub enum Mode {
 }
 
 /// An execution as it is at one moment.
+// More than 12 fields, because it is a record: readers show all of them, and no code owns a
+// part of them.
 #[derive(Debug, Clone)]
 pub struct Execution {
     /// Its id.
@@ -57,6 +59,7 @@ pub struct Execution {
 }
 
 /// One line of a listing: an execution without its result and its log.
+// More than 12 fields, because it is a record, as `Execution` is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// Its id.

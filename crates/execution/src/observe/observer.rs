@@ -3,7 +3,7 @@
 use super::estimate::{self, RunningMean};
 use super::finished_cache::FinishedCache;
 use super::stats::{Counters, FunctionCounters};
-use super::watch::Watchers;
+use super::watchers::Watchers;
 use crate::Execution;
 use crate::tasks::TaskEntry;
 use pilum_types::FunctionName;

@@ -2,7 +2,8 @@
 //! discarded.
 
 use super::Queue;
-use crate::{RequestError, Runtime, Schedule, Store, Submission, SubmitResult, ids};
+use crate::ctx::ids;
+use crate::{RequestError, Runtime, Schedule, Store, Submission, SubmitResult};
 use pilum_types::{ExecutionId, TenantId};
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 
 use super::Queue;
 use super::worker::{LEASE, STORE_PAUSE};
-use crate::catch_panic::catch_panic;
+use crate::ctx::catch_panic::catch_panic;
 use crate::{ClaimBatch, Execution, Runtime, Store};
 use std::sync::Arc;
 use tokio::time::Instant;

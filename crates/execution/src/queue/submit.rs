@@ -1,13 +1,14 @@
 //! Submitting a call: the store accepts it, and the caller gets its id.
 
 use super::Queue;
-use crate::limits::EffectiveLimits;
+use crate::ctx::ids;
+use crate::ctx::limits::EffectiveLimits;
 use crate::observe::estimate;
 use crate::settings::RETENTION_SWEEP_EVERY;
 use crate::tasks::TaskEntry;
 use crate::{
     Admission, Execution, Invocation, Reply, RequestError, RequestField, Runtime, Store, Submission,
-    SubmitResult, ids,
+    SubmitResult,
 };
 use pilum_types::FunctionName;
 use std::sync::Arc;

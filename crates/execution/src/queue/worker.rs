@@ -2,12 +2,11 @@
 
 use super::Queue;
 use super::in_flight::InFlightGuard;
-use crate::catch_panic::catch_panic;
-use crate::limits::call_context;
+use crate::ctx::backoff;
+use crate::ctx::catch_panic::catch_panic;
+use crate::ctx::limits::call_context;
 use crate::tasks::TaskEntry;
-use crate::{
-    AttemptEnd, BindError, CallContext, Execution, Lease, PrepareError, Runtime, Store, StoreError, backoff,
-};
+use crate::{AttemptEnd, BindError, CallContext, Execution, Lease, PrepareError, Runtime, Store, StoreError};
 use pilum_store::fail_point;
 use pilum_types::{Failure, FailureCode, Outcome, RetryClass};
 use std::pin::pin;

@@ -1,7 +1,8 @@
 //! The attempts of a synchronous call.
 
 use super::guard::SyncCallGuard;
-use crate::{CallContext, Execution, Runtime, Store, backoff};
+use crate::ctx::backoff;
+use crate::{CallContext, Execution, Runtime, Store};
 use pilum_types::{Outcome, Parameter, RetryClass};
 use std::sync::Arc;
 use tokio::time::Instant;

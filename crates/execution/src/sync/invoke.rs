@@ -6,8 +6,9 @@ use super::execution::SyncExecution;
 use super::guard::SyncCallGuard;
 use super::io::CallIo;
 use super::key::Key;
-use crate::limits::{EffectiveLimits, call_context};
-use crate::{CallContext, Invocation, Reply, RequestError, Runtime, Schedule, Store, Submission, ids};
+use crate::ctx::ids;
+use crate::ctx::limits::{EffectiveLimits, call_context};
+use crate::{CallContext, Invocation, Reply, RequestError, Runtime, Schedule, Store, Submission};
 use std::sync::Arc;
 use tokio::time::Instant;
 

@@ -5,7 +5,7 @@
 
 use super::SyncCalls;
 use super::io::CallIo;
-use crate::catch_panic::catch_panic;
+use crate::ctx::catch_panic::catch_panic;
 use crate::{Execution, Invocation, OutputMode, Reply, RequestError, Runtime, Store};
 use bytes::{Bytes, BytesMut};
 use pilum_types::ExecutionId;

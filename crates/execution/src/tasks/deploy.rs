@@ -7,8 +7,9 @@
 use super::Tasks;
 use super::entry::TaskEntry;
 use super::policy::check_policy;
-use crate::limits::call_limits;
-use crate::{RequestError, Revision, Runtime, Store, Task, TaskSpec, ids};
+use crate::ctx::ids;
+use crate::ctx::limits::call_limits;
+use crate::{RequestError, Revision, Runtime, Store, Task, TaskSpec};
 use pilum_types::{Description, TaskId, TenantId};
 use std::sync::Arc;
 

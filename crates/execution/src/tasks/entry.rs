@@ -1,8 +1,9 @@
 //! One registered task with its counts and its code.
 
 use super::view::TaskView;
+use crate::ctx::ids;
 use crate::observe::estimate::RunTimes;
-use crate::{RetainGuard, Task, ids};
+use crate::{RetainGuard, Task};
 use pilum_store::lock::{read, write};
 use pilum_types::State;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};

@@ -3,7 +3,8 @@
 use super::Tasks;
 use super::entry::TaskEntry;
 use super::registry::Reservation;
-use crate::{PrepareError, RequestError, Runtime, Store, Target, Task, TaskSpec, ids};
+use crate::ctx::ids;
+use crate::{PrepareError, RequestError, Runtime, Store, Target, Task, TaskSpec};
 use pilum_types::{TaskId, TenantId};
 use std::sync::Arc;
 

@@ -2,9 +2,7 @@
 //! has its order. Tests of guests are elsewhere.
 
 use super::*;
-use pilum_execution::{
-    AsyncSettings, BindError, CallContext, PrepareError, Settings, SyncSettings,
-};
+use pilum_execution::{AsyncSettings, BindError, CallContext, PrepareError, Settings, SyncSettings};
 use pilum_proto::spearlet::function_service_client::FunctionServiceClient;
 use pilum_proto::spearlet::{
     ArtifactSpec, CancelExecutionRequest, DeleteTaskRequest, GetExecutionStatusRequest, GetHealthRequest,

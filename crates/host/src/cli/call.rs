@@ -17,6 +17,7 @@ use std::path::PathBuf;
     of a file.\n\nExamples:\n  pilum invoke ./calc.wasm add a=2 b=3\n  \
     pilum invoke analyze analyze-dataset csv=@sales.csv resamples=5000 --async\n\n\
     Exit codes: 0 the function completed, 1 it ran and failed, 2 the call was refused.")]
+// More than 12 fields, because each of them is one argument of the command.
 pub struct Invoke {
     /// A file, a task, or a location (see below)
     pub target: String,

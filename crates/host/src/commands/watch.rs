@@ -6,7 +6,7 @@ use crate::cli::Watch;
 use crate::terminal::exit::FAILED;
 use crate::terminal::print;
 use anyhow::Result;
-use pilum_client::{Client, ClientError, Code, Update, Report};
+use pilum_client::{Client, ClientError, Code, Report, Update};
 use pilum_types::{ExecutionId, State};
 use serde_json::json;
 use std::process::ExitCode;

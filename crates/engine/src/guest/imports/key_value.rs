@@ -35,7 +35,7 @@ mod bindings {
             "wasi:keyvalue/store.[drop]bucket": trappable,
             default: async | trappable,
         },
-        with: { "wasi:keyvalue/store.bucket": super::Bucket },
+        with: { "wasi:keyvalue/store.bucket": crate::guest::imports::key_value::Bucket },
         trappable_error_type: { "wasi:keyvalue/store.error" => super::OperationError },
     });
 }

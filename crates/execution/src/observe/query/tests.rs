@@ -57,7 +57,7 @@ async fn listings_are_filtered() {
     let task_id = rig.get(&execution_id("a")).await.unwrap().task_id.clone();
     let of_task = |task_id| ListQuery { task_id: Some(task_id), ..all() };
     assert_eq!(list(&rig, "default", of_task(task_id)).await.len(), 7);
-    assert_eq!(list(&rig, "default", of_task(crate::ids::task(std::time::UNIX_EPOCH))).await, [""; 0]);
+    assert_eq!(list(&rig, "default", of_task(crate::ctx::ids::task(std::time::UNIX_EPOCH))).await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
