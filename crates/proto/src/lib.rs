@@ -17,6 +17,7 @@ pub mod value;
 #[expect(
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
+    clippy::too_many_lines,
     unused_qualifications,
     reason = "the code generator writes this code"
 )]
@@ -30,6 +31,7 @@ pub mod pilum {
     #[expect(
         clippy::allow_attributes,
         clippy::allow_attributes_without_reason,
+        clippy::too_many_lines,
         unused_qualifications,
         reason = "the code generator writes this code"
     )]

@@ -286,6 +286,7 @@ async fn scalars_that_do_not_fit_are_refused() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 async fn compound_values_that_do_not_fit_are_refused() {
     let host = Host::start().await.unwrap();
     let echo = values_echo(&host).await;
