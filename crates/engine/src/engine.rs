@@ -220,6 +220,12 @@ impl Engine {
         self.pool.warm(revision, code, policy, limits);
     }
 
+    /// Stops everything that the engine runs by itself, and waits until it has ended. Calls
+    /// that run are not stopped.
+    pub async fn shut_down(&self) {
+        self.pool.shut_down().await;
+    }
+
     /// Runs a call to its end within its limits. Dropping the future stops the guest.
     pub fn run(&self, call: BoundCall, context: CallContext) -> impl Future<Output = Outcome> + Send {
         run::run(&self.pool, call, context)

@@ -102,14 +102,14 @@ impl<R: Runtime, S: Store> Executions<R, S> {
     /// next start. Returns at most some seconds after `bound`.
     pub async fn drain(&self, bound: Duration) {
         self.close();
-        if self.lifecycle.ended_within(bound).await {
-            return;
+        if !self.lifecycle.ended_within(bound).await {
+            self.lifecycle.abort.cancel();
+            for execution in self.sync_executions.running(|_| true) {
+                execution.cancel_handle.cancel("the host was shut down");
+            }
+            self.lifecycle.stopped().await;
         }
-        self.lifecycle.abort.cancel();
-        for execution in self.sync_executions.running(|_| true) {
-            execution.cancel_handle.cancel("the host was shut down");
-        }
-        self.lifecycle.stopped().await;
+        self.lifecycle.wait_for("the runtime", self.ctx.runtime.shut_down()).await;
     }
 
     fn new(ctx: Ctx<R, S>) -> Self {

@@ -42,8 +42,14 @@ impl Lifecycle {
 
     /// Waits until all tasks that were told to stop have ended, or logs that some have not.
     pub(crate) async fn stopped(&self) {
-        if !self.ended_within(STOP_WAIT).await {
-            tracing::error!(left = self.tracker.len(), "the drain is over, but some tasks have not ended");
+        self.wait_for("the executions", self.tracker.wait()).await;
+    }
+
+    /// Waits until `end`, or logs that it takes too long.
+    pub(crate) async fn wait_for(&self, what: &str, end: impl Future<Output = ()>) {
+        if tokio::time::timeout(STOP_WAIT, end).await.is_err() {
+            let left = self.tracker.len();
+            tracing::error!(what, left, "the drain is over, but this has not ended");
         }
     }
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// [`prepare`](Self::prepare) the code, [`bind`](Self::bind) the call to a function of it, and
 /// [`run`](Self::run) it.
 // More than ten methods, because a second trait for the life of a task would have the same
-// implementors and the same associated type. Six of them have defaults.
+// implementors and the same associated type. Seven of them have defaults.
 pub trait Runtime: Send + Sync + 'static {
     /// Code that is ready to be called. The runtime keeps it in a cache of its own. Callers ask
     /// for it again every few calls, so that the runtime can evict idle code.
@@ -106,6 +106,12 @@ pub trait Runtime: Send + Sync + 'static {
         _request: HttpRequest,
     ) -> Result<Self::Call, BindError> {
         Err(BindError::FunctionNotFound { name: HTTP_HANDLER_FUNCTION.to_owned(), exported: Vec::new() })
+    }
+
+    /// Stops everything that the runtime runs by itself, and waits until it has ended. The host
+    /// calls this once, after the drain.
+    fn shut_down(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
     }
 
     /// Runs one attempt to its end within `context.limits`. If the future is dropped, the guest

@@ -104,6 +104,10 @@ impl Runtime for EngineRuntime {
         self.engine.bind_request(prepared, request)
     }
 
+    async fn shut_down(&self) {
+        self.engine.shut_down().await;
+    }
+
     fn run(&self, call: BoundCall, context: CallContext) -> impl Future<Output = Outcome> + Send {
         self.engine.run(call, context)
     }

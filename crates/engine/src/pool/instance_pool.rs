@@ -37,7 +37,7 @@ pub(crate) struct InstancePool {
     pub(crate) services: Arc<Services>,
     /// Instances that were made before their calls.
     pub(crate) warm_pools: WarmPools,
-    /// Cancelled when the engine is dropped.
+    /// Cancelled when the engine is shut down or dropped.
     pub(crate) stop: CancellationToken,
     /// One permit for each instance that exists, so that a call waits here where
     /// wasmtime's own pool would fail. Never closed.
@@ -97,6 +97,13 @@ impl InstancePool {
         let acquired = timeout_at(deadline, Arc::clone(&self.slots).acquire_owned()).await.ok()?;
         let Ok(permit) = acquired else { unreachable!("the semaphore of slots is never closed") };
         Some(Slot { permit, waited: true })
+    }
+
+    /// Stops the sweep and the filling of warm pools, and waits until both have ended.
+    pub(crate) async fn shut_down(&self) {
+        self.stop.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
     }
 
     /// Registers a call with the revision's warm pool. `None` if the revision has no
