@@ -102,7 +102,7 @@ async fn an_unknown_task_is_not_found_or_created_on_request() {
 
     let create = InvokeFunctionRequest { create_if_not_exists: true, ..given };
     let without_artifact = InvokeFunctionRequest { artifact_spec: None, ..create.clone() };
-    let says = "create_if_not_exists needs the artifact";
+    let says = "with create_if_not_exists, give the artifact";
     refused(without_artifact, Code::InvalidArgument, "artifact_spec", says).await;
     let without_name = InvokeFunctionRequest { task_name: String::new(), ..create.clone() };
     let says = "create_if_not_exists needs a name";

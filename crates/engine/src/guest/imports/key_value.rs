@@ -36,7 +36,7 @@ mod bindings {
             default: async | trappable,
         },
         with: { "wasi:keyvalue/store.bucket": crate::guest::imports::key_value::Bucket },
-        trappable_error_type: { "wasi:keyvalue/store.error" => super::OperationError },
+        trappable_error_type: { "wasi:keyvalue/store.error" => crate::guest::imports::key_value::OperationError },
     });
 }
 
