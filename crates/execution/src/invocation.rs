@@ -48,6 +48,8 @@ pub enum Target {
         /// What to register if the id is unknown (`create_if_not_exists`).
         otherwise: Option<TaskSpec>,
     },
+    /// The task with this name, or, if no task has the name, the one with this id.
+    NameOrId(String),
 }
 
 /// How an invocation was answered.

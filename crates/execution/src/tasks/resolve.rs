@@ -34,6 +34,11 @@ impl<R: Runtime, S: Store> Tasks<R, S> {
         // otherwise be part of the future of every call.
         match target {
             Target::New(spec) => Box::pin(self.resolve_new(tenant, None, spec)).await,
+            Target::NameOrId(text) => {
+                let by_id = || self.registry.get(tenant, &TaskId::parse(&text).ok()?);
+                let found = self.registry.named(tenant, &text).or_else(by_id);
+                self.resolve_registered(found.ok_or(RequestError::TaskNotFound { id: text })?).await
+            }
             Target::Existing { id, otherwise } => match (self.registry.get(tenant, &id), otherwise) {
                 (Some(entry), _) => self.resolve_registered(entry).await,
                 (None, Some(spec)) => Box::pin(self.resolve_new(tenant, Some(id), spec)).await,

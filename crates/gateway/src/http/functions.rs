@@ -20,10 +20,10 @@ use futures::StreamExt as _;
 use http_body_util::{BodyExt as _, Limited, StreamBody};
 use pilum_call::HTTP_HANDLER_FUNCTION;
 use pilum_execution::{
-    Execution, Executions, HttpBody, HttpReply, HttpRequest, Invocation, Mode, RequestError, Runtime,
-    Schedule, Store, Target,
+    Execution, HttpBody, HttpReply, HttpRequest, Invocation, Mode, RequestError, Runtime, Schedule, Store,
+    Target,
 };
-use pilum_types::{FailureCode, FunctionName, TaskId, TenantId};
+use pilum_types::{FailureCode, FunctionName, TenantId};
 use std::sync::Arc;
 
 /// How the path of a request to an http handler begins.
@@ -52,42 +52,35 @@ pub(super) async fn serve<R: Runtime, S: Store>(
     if request.headers().get(HOST).is_some_and(|host| host.to_str().is_err()) {
         return error_response(&ApiError::HostHeaderNotText);
     }
-    let (id, uri) = match task_and_path(&state.executions, &tenant, request.uri()) {
+    let (task, uri) = match task_and_path(request.uri()) {
         Ok(found) => found,
         Err(error) => return error_response(&error),
     };
-    match state.executions.handle(invocation(tenant, id), handler_request(request, uri)).await {
+    match state.executions.handle(invocation(tenant, task), handler_request(request, uri)).await {
         Ok(HttpReply::Response(response)) => client_response(response),
         Ok(HttpReply::Ended(execution)) => failed_response(&execution),
         Err(error) => error_response(&error.into()),
     }
 }
 
-/// The task that a path names (by name or by id), and the path after the task.
-fn task_and_path<R: Runtime, S: Store>(
-    executions: &Executions<R, S>,
-    tenant: &TenantId,
-    uri: &Uri,
-) -> Result<(TaskId, Uri), ApiError> {
+/// The name or the id of the task in a path, and the path after the task.
+fn task_and_path(uri: &Uri) -> Result<(String, Uri), ApiError> {
     let path = uri.path().strip_prefix(PREFIX).unwrap_or_default();
-    let (name, rest) = path.split_once('/').unwrap_or((path, ""));
-    let by_name = executions.tasks().named(tenant, name).map(|view| view.task.id.clone());
-    let by_id = || TaskId::parse(name).ok().filter(|id| executions.tasks().get(tenant, id).is_some());
-    let unknown = || ApiError::from(RequestError::TaskNotFound { id: name.to_owned() });
-    let id = by_name.or_else(by_id).ok_or_else(unknown)?;
+    let (task, rest) = path.split_once('/').unwrap_or((path, ""));
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     // The rest of a valid path is valid too, so this error is not expected.
-    let inner = PathAndQuery::try_from(format!("/{rest}{query}")).map_err(|_| unknown())?;
-    Ok((id, Uri::from(inner)))
+    let inner = PathAndQuery::try_from(format!("/{rest}{query}"))
+        .map_err(|_| ApiError::from(RequestError::TaskNotFound { id: task.to_owned() }))?;
+    Ok((task.to_owned(), Uri::from(inner)))
 }
 
-fn invocation(tenant: TenantId, id: TaskId) -> Invocation {
+fn invocation(tenant: TenantId, task: String) -> Invocation {
     let Ok(function) = FunctionName::parse(HTTP_HANDLER_FUNCTION) else {
         unreachable!("{HTTP_HANDLER_FUNCTION:?} is a valid function name");
     };
     Invocation {
         tenant,
-        target: Target::Existing { id, otherwise: None },
+        target: Target::NameOrId(task),
         function,
         parameters: Vec::new(),
         mode: Mode::Http,

@@ -134,3 +134,16 @@ async fn a_tenant_has_only_so_many_tasks() {
     assert!(rig.get(&execution_id("mine")).await.is_none());
     rig.assert_idle();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_name_or_id_means_the_name_first() {
+    let rig = Rig::new();
+    let task = rig.finish(new("a", "file:a")).await.task_id.clone();
+    let by = |text: &str| on(Target::NameOrId(text.to_owned()));
+    assert_eq!(rig.finish(by("a")).await.task_id, task);
+    assert_eq!(rig.finish(by(task.as_str())).await.task_id, task);
+    for unknown in ["b", "", "no id at all"] {
+        let refused = rig.invoke(by(unknown)).await;
+        assert!(matches!(refused, Err(RequestError::TaskNotFound { id }) if id == unknown));
+    }
+}
