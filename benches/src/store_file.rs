@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// The columns that all copies of a row share.
 const SHARED: &str = "tenant, task_id, function, priority, accepted_at, started_at, completed_at, latest_start, \
-    attempts_begun, claims, lost_workers, brought, expired, dead_letter, redriven_as, error_code, error_message, \
+    attempts_begun, claims, lost_workers, client_supplied_id, expired, dead_letter, redriven_as, error_code, error_message, \
     peak_memory_bytes, submission, attempts, outcome";
 
 /// Opens the file with the settings of the host's store.
@@ -52,7 +52,7 @@ pub(crate) fn bare_inserts(data: &Path, group: usize, seconds: f64) -> Result<f6
     let row = connection.query_row(sql, [], read).context("a record to copy")?;
     let (tenant, task_id, function, accepted_at, last, submission) = row;
     let insert = "INSERT INTO executions (number, tenant, id, task_id, function, state, priority, accepted_at, \
-        not_before, latest_start, brought, submission) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6, ?7, NULL, 0, ?8)";
+        not_before, latest_start, client_supplied_id, submission) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6, ?7, NULL, 0, ?8)";
     let began = std::time::Instant::now();
     let mut number = last;
     while began.elapsed().as_secs_f64() < seconds {
