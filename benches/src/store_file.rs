@@ -71,3 +71,39 @@ pub(crate) fn bare_inserts(data: &Path, group: usize, seconds: f64) -> Result<f6
     }
     Ok((number - last) as f64 / began.elapsed().as_secs_f64())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pilum_sqlite::{SqliteConfig, SqliteStore};
+    use pilum_store::{Admission, ExecutionStore as _, Schedule, Store as _, Submission};
+    use pilum_types::{ExecutionId, FunctionName, TaskId, TenantId};
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn the_sql_here_follows_the_tables_of_the_store() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = SqliteConfig { directory: directory.path().to_owned(), max_bytes: 1 << 30 };
+        let store = SqliteStore::open(&config).unwrap();
+        let submission = Submission {
+            id: ExecutionId::parse("one").unwrap(),
+            tenant: TenantId::default(),
+            task_id: TaskId::parse("t").unwrap(),
+            function: FunctionName::parse("f").unwrap(),
+            parameters: Vec::new(),
+            environment: [].into(),
+            timeout: Duration::from_secs(1),
+            max_retries: 0,
+            force_new_instance: false,
+            schedule: Schedule::default(),
+            callback: None,
+        };
+        let admission = Admission { max_pending: 9, ..Admission::default() };
+        store.submit(submission, admission, store.clock().now()).await.unwrap();
+        drop(store);
+        assert_eq!(multiply(directory.path(), "one", 3).unwrap().len(), 3);
+        assert!(bare_inserts(directory.path(), 8, 0.01).unwrap() > 0.0);
+        let pending = SqliteStore::open(&config).unwrap().stats().await.unwrap().pending;
+        assert!(pending >= 4 + 8, "{pending}");
+    }
+}
