@@ -5,10 +5,10 @@
 //! same moment, it is fetched once. Fetched bytes lie below `<directory>/blobs`, named
 //! by their digest, within a bound.
 //!
-//! This crate defends against two hostile parties. A *location* may point where it
-//! should not: out of the roots by `..` or a symlink, into the operator's own network
-//! by address, name or redirect. A *server* may send what it should not: other bytes,
-//! bytes without end, bytes one at a time.
+//! This crate defends against two hostile parties. A *location* may lead out of the roots
+//! (by `..` or a symlink) or into the operator's own network (by address, name or
+//! redirect). A *server* may send other bytes than it should, bytes without end, or bytes
+//! one at a time.
 //!
 //! **Invariant:** a [`VerifiedArtifact`] is made in one place, which hashes the
 //! very bytes it then holds. No other crate can make one, so unverified bytes

@@ -11,7 +11,7 @@
 //! - `pool` makes instances and holds idle ones;
 //! - `call` fits a call to its function and runs it.
 //!
-//! To add a grant, begin at `guest::imports`.
+//! To add a grant, begin at `guest::imports`; ARCHITECTURE.md lists the other places.
 //!
 //! **Invariant:** this is the only crate that knows wasmtime, and it knows no network.
 //! Bytes come in only as a [`pilum_artifact::VerifiedArtifact`]. It imports neither

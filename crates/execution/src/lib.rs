@@ -1,13 +1,15 @@
 //! Tasks and their executions: one state machine behind synchronous, asynchronous, streamed
 //! and HTTP calls.
 //!
-//! [`Executions`] is the facade. A synchronous call runs in its caller's own future
-//! (`sync`); an asynchronous one is accepted into the [`Store`] and run by a worker
-//! (`queue`). Both go through the [`Runtime`] port, which the host implements over the
-//! engine. In reading order: [`Invocation`] is what a caller asks; `ctx` is what all services
-//! share; `tasks` finds or registers the task; `sync` and `queue` run the call; `observe`
-//! answers how executions stand; `cancel` and `deletion` end them; `lifecycle` is the one
-//! shutdown tree.
+//! [`Executions`] is the facade: it takes calls and hands out the services. A synchronous call
+//! runs in its caller's own future (`sync`). An asynchronous call is submitted to the [`Store`]
+//! and run by a worker (`queue`). Both go through the [`Runtime`] port, which the host implements
+//! over the engine.
+//!
+//! In reading order: [`Invocation`] is a caller's request; `ctx` is what all services share;
+//! `lifecycle` is the one shutdown tree; `tasks` finds or registers the task of a call; `queue`
+//! and `sync` run calls; `observe` reads, lists and watches executions; `cancel` cancels them;
+//! `deletion` deletes tasks.
 //!
 //! **Invariant:** no wasm, no wire and no storage engine. This crate imports neither wasmtime
 //! nor tonic nor SQL, so the state machine is tested under paused time with a fake function.

@@ -3,7 +3,8 @@
 //! In reading order:
 //! - `identity`: the tenant of a request.
 //! - `convert`: a request as a [`pilum_execution::Invocation`], with every check of the
-//!   contract that needs no look-up. The one place where wire types of requests are read.
+//!   contract that needs no task and no execution. The one place where wire types of
+//!   requests are read.
 //! - `service`: the RPCs. Each converts a request, calls
 //!   [`pilum_execution::Executions`] once, and converts the answer back.
 //! - `reply`: executions, tasks and counters as wire messages.

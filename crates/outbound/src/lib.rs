@@ -1,5 +1,4 @@
-//! HTTP requests from this process to somewhere else: fetches of artifacts,
-//! callbacks, and the requests of guests.
+//! Outgoing HTTP requests: fetches of artifacts, callbacks, and the requests of guests.
 //!
 //! All three go to a URL that a stranger chose, so all three have the same risk: the
 //! URL may point into the operator's own network. In reading order: [`parse_url`]

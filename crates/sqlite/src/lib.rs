@@ -1,10 +1,10 @@
 //! The embedded store: tasks and executions in one SQLite file, and the values of functions
-//! in another. What the store has accepted it keeps, whatever happens to the process.
+//! in another. An accepted change stays in the store, whatever happens to the process.
 //!
 //! In reading order: `schema` has the tables; [`SqliteStore`] (`store`) opens the file;
 //! `ports` implements the traits of `pilum-store`; `writer` is the one thread that writes,
 //! in groups; `table` keeps records in the tables, in the form of `stored`;
-//! `attempt_journal` records which attempts had begun; `clock_checkpoint` keeps time across
+//! `attempt_journal` records which attempts have begun; `clock_checkpoint` keeps time across
 //! restarts; [`KeyValues`] is the file of the functions' values.
 //!
 //! The file is in WAL mode with `synchronous=FULL`. The queue is in memory and is rebuilt
