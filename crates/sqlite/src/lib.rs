@@ -1,9 +1,9 @@
 //! The embedded store: tasks and executions in one SQLite file, and the values of functions
-//! in another. What the store has accepted it keeps, whatever happens to the process.
+//! in another. Accepted executions survive any end of the process.
 //!
 //! In reading order: `schema` has the tables; [`SqliteStore`] (`store`) opens the file;
 //! `ports` implements the traits of `pilum-store`; `writer` is the one thread that writes,
-//! in groups; `table` keeps records in the tables, in the form of `stored`;
+//! in groups; `table` stores records in the tables, in the form of `stored`;
 //! `attempt_journal` records which attempts had begun; `clock_checkpoint` keeps time across
 //! restarts; [`KeyValues`] is the file of the functions' values.
 //!
