@@ -2,11 +2,11 @@
 //! and HTTP calls.
 //!
 //! [`Executions`] is the facade. A synchronous call runs in its caller's own future
-//! (`sync`); an asynchronous one is accepted into the [`Store`] and run by a worker
+//! (`sync`); an asynchronous one is submitted to the [`Store`] and run by a worker
 //! (`queue`). Both go through the [`Runtime`] port, which the host implements over the
-//! engine. In reading order: [`Invocation`] is what a caller asks; `ctx` is what all services
+//! engine. In reading order: [`Invocation`] is a caller's request; `ctx` is what all services
 //! share; `tasks` finds or registers the task; `sync` and `queue` run the call; `observe`
-//! answers how executions stand; `cancel` and `deletion` end them; `lifecycle` is the one
+//! reports the state of executions; `cancel` and `deletion` end them; `lifecycle` is the one
 //! shutdown tree.
 //!
 //! **Invariant:** no wasm, no wire and no storage engine. This crate imports neither wasmtime

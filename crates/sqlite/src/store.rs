@@ -125,7 +125,7 @@ impl SqliteStore {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        // The thread holds the permit, since it goes on when its caller stops waiting.
+        // The thread holds the permit, since the read continues when its caller stops waiting.
         let permit = Arc::clone(&self.reads).acquire_owned().await;
         let readers = Arc::clone(&self.readers);
         let reading = tokio::task::spawn_blocking(move || {

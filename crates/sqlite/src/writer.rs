@@ -24,12 +24,12 @@ const GROUP_MAX: usize = 512;
 const GROUP_TIME: Duration = Duration::from_millis(2);
 /// How many changes wait for the writer. Callers with further changes wait to send them.
 pub(crate) const CHANGES_WAITING_MAX: usize = 4096;
-/// After so many pages (16 MiB) the write-ahead log is copied into the file.
+/// After this many pages (16 MiB) the write-ahead log is copied into the file.
 const CHECKPOINT_PAGES: i64 = 4096;
 /// The length of a lease that is restored after a failed group.
 const RESTORED_LEASE: Duration = Duration::from_secs(30);
 
-/// What the writer and its callers share. The counters are read by statistics.
+/// The state that the writer and its callers share. The counters are read by statistics.
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// Held by the writer while it makes one change, which reads and writes pages of the file
@@ -58,6 +58,18 @@ pub(crate) struct Change<F, T> {
     result: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
+
+/// The state of the writer's thread.
+pub(crate) struct Writer {
+    pub(crate) connection: Connection,
+    pub(crate) checkpoint: ClockCheckpoint,
+    pub(crate) clock: Clock,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) changes: mpsc::Receiver<Box<dyn PendingChange>>,
+}
+
+/// Reports a fatal failure if the writer's thread panics.
+struct FatalOnPanic<'a>(&'a Shared);
 
 impl<F, T> Change<F, T>
 where
@@ -92,18 +104,9 @@ where
             (Ok(()), Some(result)) => result,
             (Ok(()), None) => Err(StoreError::Failed("the change was not made".to_owned())),
         };
-        // The caller may have stopped waiting. The change stays made.
+        // The caller may have stopped waiting. The change is made even then.
         let _ = self.reply.send(result);
     }
-}
-
-/// What the writer's thread owns.
-pub(crate) struct Writer {
-    pub(crate) connection: Connection,
-    pub(crate) checkpoint: ClockCheckpoint,
-    pub(crate) clock: Clock,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) changes: mpsc::Receiver<Box<dyn PendingChange>>,
 }
 
 impl Writer {
@@ -255,9 +258,6 @@ fn store_error(shared: &Shared, error: rusqlite::Error) -> StoreError {
     }
     failed(error)
 }
-
-/// Reports a fatal failure if the writer's thread panics.
-struct FatalOnPanic<'a>(&'a Shared);
 
 impl Drop for FatalOnPanic<'_> {
     fn drop(&mut self) {

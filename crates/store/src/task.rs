@@ -90,8 +90,8 @@ impl Task {
         self.others.iter().map(|other| other.number).fold(self.revision, u32::max)
     }
 
-    /// The task with `revision` as its active one. Of the others, the `max` with the highest
-    /// numbers are kept.
+    /// The task with `revision` as its active one. Of the others, only the
+    /// `max` with the highest numbers remain.
     pub fn with_revision(&self, revision: Revision, max: usize) -> Self {
         let mut others: Vec<Revision> = self.others.clone();
         others.retain(|other| other.number != revision.number);
