@@ -1,4 +1,4 @@
-//! Cancelling executions.
+//! Cancels executions.
 
 pub(crate) mod handle;
 
@@ -11,8 +11,8 @@ use pilum_types::{ExecutionId, State, TenantId};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a cancellation waits until the execution has ended. A guest stops within
-/// milliseconds; the rest is for a store that is slow to record the end.
+/// How long a cancellation waits for the end of the execution. A guest stops within
+/// milliseconds; a slow store needs the rest to record the end.
 pub(crate) const CANCEL_WAIT: Duration = Duration::from_secs(5);
 
 /// The result of a cancellation.
@@ -46,7 +46,7 @@ impl<R: Runtime, S: Store> Cancellation<R, S> {
     }
 
     /// Cancels an execution. A running execution is cancelled only with `force`; it has ended
-    /// when this returns. At most 1,024 bytes of `reason` are kept.
+    /// when this returns. At most 1,024 bytes of `reason` are stored.
     ///
     /// # Errors
     /// When the store fails, or when the execution has not stopped within 5 seconds.
@@ -76,7 +76,7 @@ impl<R: Runtime, S: Store> Cancellation<R, S> {
         reason: &str,
         force: bool,
     ) -> Result<CancelResult, RequestError> {
-        let mut has_asked = false;
+        let mut has_cancelled = false;
         loop {
             match self.ctx.store.cancel_pending(tenant, id, reason, self.ctx.clock.now()).await? {
                 CancelPendingResult::Unknown => return Ok(CancelResult::Unknown),
@@ -84,12 +84,14 @@ impl<R: Runtime, S: Store> Cancellation<R, S> {
                     self.queue.changed(&execution);
                     return Ok(CancelResult::Done);
                 }
-                CancelPendingResult::Ended(State::Cancelled) if has_asked => return Ok(CancelResult::Done),
+                CancelPendingResult::Ended(State::Cancelled) if has_cancelled => {
+                    return Ok(CancelResult::Done);
+                }
                 CancelPendingResult::Ended(state) => return Ok(CancelResult::AlreadyEnded(state)),
                 CancelPendingResult::Running if !force => return Ok(CancelResult::NeedsForce),
                 CancelPendingResult::Running => {}
             }
-            has_asked = true;
+            has_cancelled = true;
             let guard = self.queue.cancel_handles.hold(tenant, id);
             guard.handle.cancel(reason);
             // Read after the worker can find the handle: if the execution still runs now, its
@@ -99,7 +101,7 @@ impl<R: Runtime, S: Store> Cancellation<R, S> {
                 guard.handle.ended().await;
             }
             // The execution may have been put back for a retry, and may even run again. Let its
-            // worker continue, and look again.
+            // worker continue, and try again.
             drop(guard);
             tokio::task::yield_now().await;
         }

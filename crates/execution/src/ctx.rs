@@ -10,7 +10,7 @@ use catch_panic::catch_panic;
 use futures::FutureExt as _;
 use pilum_types::{Failure, FailureCode, Outcome};
 
-/// The parts that every service reads and none changes.
+/// The parts that every service reads and no service changes.
 #[derive(Debug)]
 pub(crate) struct Ctx<R, S> {
     pub(crate) runtime: R,

@@ -1,4 +1,4 @@
-//! Deleting a task, with the executions that belong to it.
+//! Deletes tasks and the executions that belong to them.
 
 use crate::cancel::{CANCEL_WAIT, Cancellation};
 use crate::ctx::Ctx;
@@ -27,7 +27,7 @@ pub enum DeleteResult {
         /// How many ended executions were removed.
         cleaned_executions: usize,
     },
-    /// Executions wait or run, and only `force` deletes the task then.
+    /// Executions wait or run. Only `force` deletes such a task.
     Busy {
         /// How many.
         active: usize,
@@ -61,7 +61,7 @@ impl<R: Runtime, S: Store> Deletion<R, S> {
     /// `cleanup_executions`, its ended executions are removed.
     ///
     /// # Errors
-    /// When the store fails. The task may be deleted all the same.
+    /// When the store fails. The task may be deleted even then.
     pub async fn delete_task(
         &self,
         tenant: &TenantId,
@@ -76,7 +76,7 @@ impl<R: Runtime, S: Store> Deletion<R, S> {
                 return Ok(DeleteResult::Busy { active });
             }
         }
-        // The registry drops the task first, so that no new call of it is admitted.
+        // The registry removes the task first, so that no new call of it is admitted.
         if !self.tasks.unregister(&entry) {
             return Ok(DeleteResult::Unknown);
         }
@@ -106,7 +106,7 @@ impl<R: Runtime, S: Store> Deletion<R, S> {
             .map(|id| async move { self.cancellation.cancel(tenant, &id, TASK_DELETED, true).await })
             .buffer_unordered(CANCELS_AT_ONCE);
         while let Some(cancelled) = cancels.next().await {
-            // An execution that does not stop in time ends when its worker drops it.
+            // An execution that does not stop in time ends when its worker records the end.
             if let Err(error) = cancelled {
                 tracing::warn!(%error, "an execution of a deleted task was not cancelled");
             }

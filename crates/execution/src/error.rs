@@ -1,7 +1,7 @@
 //! Why a request did not become an execution. Nothing is created when one of these errors is
 //! returned.
 
-use crate::settings::RETENTION_SWEEP_EVERY;
+use crate::settings::EXPIRE_EVERY;
 use pilum_call::BindError;
 use pilum_store::StoreError;
 use pilum_types::{Digest, TaskName};
@@ -14,13 +14,13 @@ pub enum RequestError {
     /// A field of the request is wrong. The gateway finds most of these errors itself.
     #[error("{field}: {reason}")]
     InvalidArgument {
-        /// The field. The gateway knows what it is called on the wire.
+        /// The field. The gateway knows its name on the wire.
         field: RequestField,
         /// What is wrong, and what is allowed.
         reason: String,
     },
     /// No task of this tenant has the id.
-    #[error("no task has the id {id:?}; `ListTasks` shows those there are")]
+    #[error("no task has the id {id:?}; `ListTasks` lists the tasks")]
     TaskNotFound {
         /// The id that the caller wrote.
         id: String,
@@ -39,7 +39,7 @@ pub enum RequestError {
         offered: Digest,
     },
     /// The task has no such revision.
-    #[error("the task has no {}; there are the revisions {}",
+    #[error("the task has no {}; its revisions are {}",
         .number.map_or("earlier revision".to_owned(), |number| format!("revision {number}")),
         .kept.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     RevisionNotFound {
@@ -48,14 +48,14 @@ pub enum RequestError {
         /// The numbers of all revisions.
         kept: Vec<u32>,
     },
-    /// The tenant has as many tasks as it may have. Waiting does not help: a task must be
-    /// deleted first.
+    /// The tenant has the highest number of tasks. Waiting does not help: a task must be deleted
+    /// first.
     #[error("{max} tasks are registered, which is the bound; delete one first, or call one of them")]
     TooManyTasks {
         /// How many a tenant may register.
         max: usize,
     },
-    /// The task's code could not be made ready.
+    /// The code of the task could not be prepared.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
     /// The function or its parameters do not fit the code.
@@ -79,8 +79,8 @@ pub enum RequestError {
     },
     /// The stored executions have reached their bound in bytes.
     #[error(
-        "{max_bytes} bytes of executions are kept, which is the bound; room comes as results expire, \
-         with a shorter status_retention_hours, or a larger storage.executions_max_bytes"
+        "the stored executions have {max_bytes} bytes, which is their bound; try again when results have \
+         expired, or set a shorter status_retention_hours or a larger storage.executions_max_bytes"
     )]
     OutOfSpace {
         /// The bound.
@@ -95,13 +95,15 @@ pub enum RequestError {
         retry_after: Duration,
     },
     /// The execution id belongs to another request.
-    #[error("the execution {id} exists for another request; use a new id, or none to get one made")]
+    #[error(
+        "the execution {id} exists for another request; use a new id, or send none and the host generates one"
+    )]
     ExecutionExists {
         /// The id.
         id: String,
     },
     /// The host is shutting down.
-    #[error("the host is shutting down; call another, or try again once it is back")]
+    #[error("the host is shutting down; call another host, or try again after its restart")]
     Draining,
     /// The host failed. The text is for the host's log; callers do not get it.
     #[error("internal error: {0}")]
@@ -131,7 +133,7 @@ pub enum RequestField {
     ArtifactChecksum,
 }
 
-/// Why a task's code could not be made ready.
+/// Why the code of a task could not be prepared.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum PrepareError {
     /// The location or the checksum is invalid.
@@ -182,7 +184,7 @@ impl From<StoreError> for RequestError {
         match error {
             StoreError::StorageFull(text) => {
                 tracing::error!(text, "the storage is full");
-                Self::DiskFull { retry_after: RETENTION_SWEEP_EVERY }
+                Self::DiskFull { retry_after: EXPIRE_EVERY }
             }
             error @ (StoreError::LeaseLost(_) | StoreError::Failed(_)) => Self::Internal(error.to_string()),
         }

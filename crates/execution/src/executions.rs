@@ -1,5 +1,5 @@
-//! The facade of this crate: it starts and drains the services, takes calls, and hands the
-//! services out.
+//! The facade of this crate: it starts and drains the services, takes calls, and gives access
+//! to the services.
 
 use crate::cancel::Cancellation;
 use crate::ctx::Ctx;
@@ -47,7 +47,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
         Ok(Arc::new(executions))
     }
 
-    /// Takes a call: runs it in this future, or accepts it to run later. If the future is
+    /// Takes a call: runs it in this future, or submits it to run later. If the future is
     /// dropped, a synchronous call stops and frees what it held.
     ///
     /// # Errors
@@ -166,7 +166,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
         }
     }
 
-    /// Spawns everything that runs by itself.
+    /// Spawns the services' background loops.
     fn spawn(&self, to_warm: Vec<Arc<crate::tasks::TaskEntry<R::Prepared>>>) {
         let tracker = &self.lifecycle.tracker;
         let queue = Arc::clone(&self.queue);
@@ -186,6 +186,7 @@ impl<R: Runtime, S: Store> Executions<R, S> {
         }
     }
 
+    /// Refuses a call during the drain, and counts refused calls.
     async fn counted<T>(
         &self,
         reply: impl Future<Output = Result<T, RequestError>>,
@@ -199,27 +200,27 @@ impl<R: Runtime, S: Store> Executions<R, S> {
 }
 
 impl<R: Runtime, S> Executions<R, S> {
-    /// The bounds that apply.
+    /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.ctx.settings
     }
 
-    /// Registered tasks: looking them up, deploying, uploading.
+    /// Finds, deploys and uploads tasks.
     pub fn tasks(&self) -> &Arc<Tasks<R, S>> {
         &self.tasks
     }
 
-    /// Executions and counters: reading, listing, watching.
+    /// Reads, lists and watches executions, and reads the counters.
     pub fn query(&self) -> &Arc<Query<R, S>> {
         &self.query
     }
 
-    /// Cancelling executions.
+    /// Cancels executions.
     pub fn cancellation(&self) -> &Cancellation<R, S> {
         &self.cancellation
     }
 
-    /// Deleting tasks.
+    /// Deletes tasks.
     pub fn deletion(&self) -> &Deletion<R, S> {
         &self.deletion
     }
@@ -248,7 +249,7 @@ impl<R: Runtime, S> Executions<R, S> {
 }
 
 impl<R: Runtime, S> Drop for Executions<R, S> {
-    /// Everything that was spawned stops. Executions that ran are handed back to the store.
+    /// Stops all spawned tasks. Running executions are handed back to the store.
     fn drop(&mut self) {
         self.close();
         self.lifecycle.abort.cancel();
@@ -277,8 +278,8 @@ impl<R: Runtime, S: Store> Executions<R, S> {
         &self.queue
     }
 
-    /// Asserts that no call holds anything.
-    pub(crate) fn assert_idle(&self) {
+    /// Asserts that no call holds a slot or a handle.
+    pub(crate) fn assert_nothing_held(&self) {
         assert_eq!(self.sync.slots_in_use(), 0, "slots are lost");
         assert_eq!(self.sync_executions.running(|_| true).len(), 0, "synchronous executions still run");
         assert_eq!(self.queue.cancel_handles.len(), 0, "cancel handles are left");

@@ -1,11 +1,11 @@
-//! A request to call a function, and how it is answered.
+//! A request to call a function, and the reply.
 
 use crate::{Execution, Mode, Schedule, TaskSpec};
 use pilum_types::{ExecutionId, FunctionName, Parameter, TaskId, TenantId};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A request to call a function. The gateway makes it; every field is checked, except against
+/// A request to call a function. The gateway makes it and checks every field, except against
 /// the host's bounds and the function's type.
 #[derive(Debug, Clone)]
 pub struct Invocation {
@@ -52,7 +52,7 @@ pub enum Target {
     NameOrId(String),
 }
 
-/// How an invocation was answered.
+/// The reply to an invocation.
 #[derive(Debug, Clone)]
 pub enum Reply {
     /// A synchronous call has ended.

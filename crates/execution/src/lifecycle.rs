@@ -5,20 +5,20 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long the tasks that were stopped at the end of a drain have to finish. Guests stop
-/// within milliseconds; the rest is for the store to record what is handed back.
+/// How long tasks that were stopped at the end of a drain may take to finish. Guests stop
+/// within milliseconds; the store needs the rest to record the executions that are handed back.
 const STOP_WAIT: Duration = Duration::from_secs(5);
 
-/// Whether the host takes new work, and everything that it has spawned.
+/// Whether the host takes new work, and the tasks that it has spawned.
 #[derive(Debug, Default)]
 pub(crate) struct Lifecycle {
     draining: AtomicBool,
     /// The dispatcher, the timers, asynchronous runs, streamed runs, detached work, and a
     /// token for each synchronous call that runs. Closed and waited for by the drain.
     pub(crate) tracker: TaskTracker,
-    /// Cancelled when the drain begins: nothing more is claimed.
+    /// Cancelled when the drain begins: the dispatcher claims no more executions.
     pub(crate) stop: CancellationToken,
-    /// Cancelled when the time of the drain is over: runs are handed back.
+    /// Cancelled when the time of the drain is over: workers hand their executions back.
     pub(crate) abort: CancellationToken,
 }
 
@@ -40,7 +40,7 @@ impl Lifecycle {
         tokio::time::timeout(bound, self.tracker.wait()).await.is_ok()
     }
 
-    /// Waits until all tasks that were told to stop have ended, or logs that some have not.
+    /// Waits until all stopped tasks have ended, or logs that some have not.
     pub(crate) async fn stopped(&self) {
         self.wait_for("the executions", self.tracker.wait()).await;
     }

@@ -1,5 +1,4 @@
-//! What is known about executions: how they stand, how they change, how long they take, and
-//! the counters of everything that ran.
+//! Observes executions: their state, their changes, their run times, and the counters.
 
 pub(crate) mod estimate;
 mod finished_cache;

@@ -1,10 +1,10 @@
 //! Asynchronous executions: they are submitted to the store, claimed by the dispatcher, and
 //! run by workers.
 //!
-//! `submit` accepts a call; `dispatch` claims executions in batches; `worker` runs one and
-//! records its end; `due_timer` wakes the dispatcher when something becomes due; `retention`
-//! removes what has been kept for long enough; `dead_letters` and `callbacks` deal with what
-//! comes after the end.
+//! `submit` stores a call; `dispatch` claims executions in batches; `worker` runs one and
+//! records its end; `due_timer` wakes the dispatcher when an execution becomes due; `retention`
+//! removes executions whose retention is over; `dead_letters` and `callbacks` handle ended
+//! executions.
 
 mod callbacks;
 mod dead_letters;
@@ -43,10 +43,10 @@ pub(crate) struct Queue<R: Runtime, S> {
     /// Stops asynchronous runs.
     pub(crate) cancel_handles: CancelHandles,
     dispatch: DispatchState,
-    /// Wakes the dispatcher when something becomes due.
+    /// Wakes the dispatcher when an execution becomes due.
     due_timer: DueTimer,
     /// Tells the dispatcher that an execution waits or that a runner is free. A wake during a
-    /// claim is kept.
+    /// claim is not lost.
     wake: Notify,
 }
 

@@ -19,14 +19,14 @@ use std::sync::Arc;
 // More than ten methods, because a second trait for the life of a task would have the same
 // implementors and the same associated type. Seven of them have defaults.
 pub trait Runtime: Send + Sync + 'static {
-    /// Code that is ready to be called. The runtime keeps it in a cache of its own. Callers ask
-    /// for it again every few calls, so that the runtime can evict idle code.
+    /// Code that is ready to be called. The runtime caches it. Callers ask for it again every
+    /// few calls, so that the runtime knows which code is idle and can evict it.
     type Prepared: fmt::Debug + Send + Sync + 'static;
     /// A function with parameters that fit it.
     type Call: Send + 'static;
 
-    /// Fetches, verifies and compiles the code at `source`, or finds it ready. The work is done
-    /// once, however many callers wait for the same code. Code that imports an interface
+    /// Fetches, verifies and compiles the code at `source`, or finds it in its cache. Callers
+    /// that wait for the same code share one preparation. Code that imports an interface
     /// without a grant is refused.
     fn prepare(
         &self,
@@ -36,7 +36,7 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// Keeps the stored artifacts of all revisions of a task from being evicted while the
     /// returned guard lives. There is one guard for the active revision of every registered
-    /// task. When it is dropped, the runtime also frees what it keeps for that revision.
+    /// task. When it is dropped, the runtime also frees what it holds for that revision.
     fn retain(&self, _task: &Task) -> RetainGuard {
         Box::new(())
     }
@@ -52,7 +52,7 @@ pub trait Runtime: Send + Sync + 'static {
         &self,
         _bytes: BoxStream<'static, Result<Bytes, String>>,
     ) -> impl Future<Output = Result<UploadedArtifact, PrepareError>> + Send {
-        std::future::ready(Err(PrepareError::Unavailable("nothing can be uploaded here".to_owned())))
+        std::future::ready(Err(PrepareError::Unavailable("this runtime takes no uploads".to_owned())))
     }
 
     /// Removes the values that the functions of a deleted task have stored.

@@ -4,9 +4,9 @@ use crate::Expiry;
 use pilum_types::CallLimits;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How often expired executions are removed. They must be gone within the hour after their
-/// retention, and this leaves many tries.
-pub(crate) const RETENTION_SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How often expired executions are removed. They must be removed within the hour after their
+/// retention, and this interval allows many tries.
+pub(crate) const EXPIRE_EVERY: Duration = Duration::from_secs(60);
 
 /// Everything that can be set about executions.
 #[derive(Debug, Clone)]
@@ -26,24 +26,24 @@ pub struct Settings {
 /// Bounds of synchronous calls.
 #[derive(Debug, Clone)]
 pub struct SyncSettings {
-    /// The timeout of a call that names none.
+    /// The timeout of a call that asks for none.
     pub default_timeout: Duration,
-    /// The longest timeout a call may name.
+    /// The longest timeout that a call may ask for.
     pub max_timeout: Duration,
     /// How many calls run at once.
     pub max_concurrent_requests: usize,
-    /// How long a call waits for a slot before it is refused.
+    /// How long a call waits for a slot before the host refuses it.
     pub slot_wait: Duration,
-    /// Whether an attempt is repeated after a failure that another attempt may not meet.
+    /// Whether another attempt follows a failure that it may not have.
     pub enable_retries: bool,
 }
 
 /// Bounds of asynchronous executions.
 #[derive(Debug, Clone)]
 pub struct AsyncSettings {
-    /// The timeout of an attempt whose call names none.
+    /// The timeout of an attempt whose call asks for none.
     pub default_timeout: Duration,
-    /// The longest timeout a call may name.
+    /// The longest timeout that a call may ask for.
     pub max_timeout: Duration,
     /// How many executions may wait.
     pub max_queue_size: usize,
@@ -54,9 +54,9 @@ pub struct AsyncSettings {
     /// How long a dead letter can be read and redriven, if that is longer than
     /// `status_retention`.
     pub dead_letter_retention: Duration,
-    /// Whether an attempt is repeated after a failure that another attempt may not meet.
+    /// Whether another attempt follows a failure that it may not have.
     pub enable_retries: bool,
-    /// How many retries a call may ask for. A call that names no number gets as many.
+    /// How many retries a call may ask for. A call that asks for no number gets this many.
     pub max_retries: u32,
 }
 

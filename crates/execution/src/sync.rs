@@ -1,9 +1,9 @@
 //! Synchronous calls: a call runs in its caller's own future.
 //!
-//! No task is spawned and no channel stands in between. If the caller goes away, the future
-//! is dropped, the guest stops, and the drop of [`SyncCallGuard`](guard::SyncCallGuard) frees
+//! No task is spawned and no channel is used. If the caller goes away, the future is
+//! dropped, the guest stops, and the drop of [`SyncCallGuard`](guard::SyncCallGuard) frees
 //! what the call held. `invoke` admits a call and `attempts` runs it; `execution` and
-//! `executions` keep its record in memory; `stream` and `http` give its output out while it
+//! `executions` hold its record in memory; `stream` and `http` pass its output on while it
 //! runs.
 
 mod attempts;
@@ -66,7 +66,7 @@ impl<R: Runtime, S> SyncCalls<R, S> {
         self.ctx.settings.sync.max_concurrent_requests.saturating_sub(self.slots.available_permits())
     }
 
-    /// A slot for a call, at once or within the bound; and how long the call waited for it.
+    /// Waits for a slot, at most for the configured time. Returns the slot and the wait.
     async fn slot(&self) -> Result<(SemaphorePermit<'_>, Duration), RequestError> {
         match self.slots.try_acquire() {
             Ok(slot) => return Ok((slot, Duration::ZERO)),

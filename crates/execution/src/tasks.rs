@@ -1,8 +1,8 @@
-//! Tasks: which there are, what a caller means, and how revisions are deployed.
+//! Tasks: the registry, the task that a caller means, and the deployment of revisions.
 //!
-//! `registry` and `entry` keep the registered tasks in memory; `resolve` finds a call's task
+//! `registry` and `entry` hold the registered tasks in memory; `resolve` finds a call's task
 //! and its code; `persist` stores a new task before anything refers to it; `deploy` makes
-//! revisions; `policy` checks what a deployment asks for.
+//! revisions; `policy` checks the policy of a deployment.
 
 mod deploy;
 mod entry;
@@ -32,8 +32,8 @@ pub struct Tasks<R: Runtime, S> {
     ctx: Arc<Ctx<R, S>>,
     lifecycle: Arc<Lifecycle>,
     registry: Registry<R::Prepared>,
-    /// Held by everything that stores a task: by a call until it is admitted, so that no
-    /// other call removes the stored task in between; by a deployment to its end.
+    /// Held while a task is stored: by a call until it is admitted, so that no other call
+    /// removes the stored task in between; by a deployment to its end.
     registering: Mutex<()>,
 }
 
@@ -102,7 +102,7 @@ impl<R: Runtime, S: Store> Tasks<R, S> {
         self.registry.get_reserved(tenant, id)
     }
 
-    /// Removes a task from the registry; false if it was not there any more.
+    /// Removes a task from the registry; false if another call has removed it.
     pub(crate) fn unregister(&self, entry: &TaskEntry<R::Prepared>) -> bool {
         self.registry.remove(entry)
     }

@@ -1,6 +1,6 @@
 //! The journal of attempts that have begun.
 //!
-//! Executions are claimed in groups before workers are free, and the claim is what is on the
+//! Executions are claimed in groups before workers are free, and only the claim is on the
 //! disk. When a process dies, only the attempts that ran in it have lost their worker. So
 //! each attempt that begins is written to a file of its own, without a sync: written data
 //! outlives the process. It need not outlive the machine: after a reboot every claimed
@@ -17,11 +17,11 @@ use std::sync::Mutex;
 
 /// The journal's file in the store's directory.
 const FILE_NAME: &str = "attempts.journal";
-/// What the file was called before version 2 of the store.
+/// The name of the file before version 2 of the store.
 const FORMER_FILE_NAME: &str = "begun";
 /// A slot holds the number of an execution and the token of its claim, eight bytes each.
 const SLOT_BYTES: usize = 16;
-/// Bytes that are allocated at the start, so that a full disk shows then and not during a
+/// Bytes that are allocated at the start, so that a full disk is found then and not during a
 /// run: slots for more attempts at once than most hosts run.
 const ALLOCATED_BYTES: usize = 64 << 10;
 
@@ -32,7 +32,7 @@ pub(crate) type ClaimToken = (u64, u64);
 #[derive(Debug)]
 pub(crate) struct AttemptJournal {
     file: File,
-    /// Held to take a slot or to give one back.
+    /// Held to take a slot or to free one.
     slots: Mutex<Slots>,
 }
 
@@ -45,7 +45,8 @@ struct Slots {
 }
 
 impl AttemptJournal {
-    /// Opens the journal in `directory`. Returns also what the last process wrote into it.
+    /// Opens the journal in `directory`. Also returns the claims that the last process
+    /// recorded in it.
     ///
     /// # Errors
     /// When the file cannot be opened or read.
@@ -83,7 +84,7 @@ impl AttemptJournal {
         self.file.write_all_at(&bytes, slot * SLOT_BYTES as u64).map_err(failed)
     }
 
-    /// Gives the slot of a claim back, once the end of its attempt is on the disk. The old
+    /// Frees the slot of a claim, once the end of its attempt is on the disk. The old
     /// entry in the file is harmless: no other claim has the same number and token.
     pub(crate) fn end(&self, claim: ClaimToken) {
         let mut slots = lock(&self.slots);
@@ -93,17 +94,16 @@ impl AttemptJournal {
     }
 
     fn open_file(directory: &Path) -> io::Result<(Self, HashSet<ClaimToken>)> {
-        let (path, former) = (directory.join(FILE_NAME), directory.join(FORMER_FILE_NAME));
-        if former.exists() && !path.exists() {
-            std::fs::rename(former, &path)?;
+        let (path, former_path) = (directory.join(FILE_NAME), directory.join(FORMER_FILE_NAME));
+        if former_path.exists() && !path.exists() {
+            std::fs::rename(former_path, &path)?;
         }
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
         let bytes = std::fs::read(path)?;
-        let word = |bytes: &[u8]| bytes.try_into().map(u64::from_le_bytes).unwrap_or(0);
-        let begun = bytes.chunks_exact(SLOT_BYTES).map(|slot| {
-            let (number, token) = slot.split_at(SLOT_BYTES / 2);
-            (word(number), word(token))
-        });
+        let (words, _rest) = bytes.as_chunks::<{ SLOT_BYTES / 2 }>();
+        let (slots, _rest) = words.as_chunks::<2>();
+        let begun =
+            slots.iter().map(|[number, token]| (u64::from_le_bytes(*number), u64::from_le_bytes(*token)));
         let begun = begun.collect();
         Ok((Self { file, slots: Mutex::default() }, begun))
     }

@@ -3,7 +3,8 @@
 //! A process reads the wall clock once and continues by monotonic time, so a jump of the
 //! wall clock does no harm while the process lives. With every commit the store records the
 //! time and how long the machine had been up. The next process on the same boot continues
-//! from there. After a reboot only the wall clock is left; the time never goes back.
+//! from there. After a reboot it continues from the wall clock, but never before the recorded
+//! time.
 
 use crate::error::failed;
 use crate::stored::{nanos, time};
@@ -11,10 +12,10 @@ use pilum_store::{Clock, StoreError};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::time::{Duration, Instant, SystemTime};
 
-/// The kernel's name for this boot.
+/// The file with the kernel's id of this boot.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// How long the machine has been up, sleep included.
+/// The file that says how long the machine has been up, sleep included.
 const UPTIME: &str = "/proc/uptime";
 
 /// Which boot of the machine this is, and how long the machine has been up.
@@ -27,7 +28,7 @@ pub(crate) struct ClockCheckpoint {
 }
 
 impl ClockCheckpoint {
-    /// Reads which boot this is. The boot id is empty if the system does not tell it.
+    /// Reads which boot this is. The boot id is empty if the system has none.
     pub(crate) fn new() -> Self {
         let boot_id = std::fs::read_to_string(BOOT_ID).unwrap_or_default();
         let uptime = std::fs::read_to_string(UPTIME).ok();
@@ -105,7 +106,11 @@ mod tests {
         }
         assert_eq!(checkpoint.time_after(last("another"), at(11)), at(11));
         assert_eq!(checkpoint.time_after(last("another"), at(9)), at(10), "time never goes back");
-        let nameless = ClockCheckpoint { boot_id: String::new(), ..checkpoint.clone() };
-        assert_eq!(nameless.time_after(last(""), at(12)), at(12), "without a boot id the wall clock counts");
+        let without_boot_id = ClockCheckpoint { boot_id: String::new(), ..checkpoint.clone() };
+        assert_eq!(
+            without_boot_id.time_after(last(""), at(12)),
+            at(12),
+            "without a boot id the wall clock counts"
+        );
     }
 }

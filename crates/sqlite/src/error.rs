@@ -34,7 +34,7 @@ pub enum OpenError {
     },
 }
 
-/// An error of SQLite after which the store is as it was.
+/// Converts an error of SQLite after which the store is unchanged.
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub(crate) fn failed(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
@@ -43,8 +43,8 @@ pub(crate) fn failed(error: rusqlite::Error) -> StoreError {
     }
 }
 
-/// Whether the store can keep no promise after this error: nobody knows whether the data is
-/// on the disk, and another sync does not tell
+/// Whether the store can keep no promise after this error: it is unknown whether the data is
+/// on the disk, and another sync does not show it
 /// (<https://wiki.postgresql.org/wiki/Fsync_Errors>).
 pub(crate) fn is_fatal(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error();

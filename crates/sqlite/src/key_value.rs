@@ -1,5 +1,5 @@
-//! Values that functions keep between their calls, in a file of their own: a function writes
-//! them in the middle of a call, and must not wait for the writer of the executions.
+//! Values that functions store between their calls. They have a file of their own: a function
+//! writes them in the middle of a call, and must not wait for the writer of the executions.
 
 use pilum_store::{KeyPage, KeyValueError, KeyValueStore};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
@@ -15,8 +15,8 @@ const VALUE_MAX_BYTES: usize = 1 << 20;
 const KEYS_MAX: usize = 1_000;
 /// The most bytes that one operation reads.
 const READ_MAX_BYTES: usize = 8 << 20;
-/// Bytes that an entry costs besides its texts. Without them a task could fill the disk with
-/// empty values at no cost to its bound.
+/// Bytes that an entry costs besides its bucket, key and value. Without them a task could fill
+/// the disk with empty values and stay within its bound.
 const ENTRY_COST_BYTES: i64 = 128;
 /// Keys in one page of a listing.
 const PAGE_KEYS: i64 = 1_000;
@@ -40,8 +40,14 @@ const SCHEMA: &str = "
 pub struct KeyValues {
     /// One operation runs at a time. A read takes microseconds, a write takes a sync.
     connection: Arc<Mutex<Connection>>,
-    /// The most bytes that one namespace keeps, keys and values together.
+    /// The most bytes of one namespace, keys and values together.
     task_max_bytes: u64,
+}
+
+/// Why an operation on the file failed.
+enum Fault {
+    Sql(rusqlite::Error),
+    Refused(KeyValueError),
 }
 
 impl KeyValues {
@@ -129,7 +135,7 @@ impl KeyValueStore for KeyValues {
                 let before = size(&transaction, &namespace, &bucket, &key)?;
                 let sql = "DELETE FROM entries WHERE task = ?1 AND bucket = ?2 AND key = ?3";
                 transaction.prepare_cached(sql)?.execute(params![namespace, bucket, key])?;
-                account(&transaction, &namespace, before.unwrap_or(0), 0)?;
+                update_usage(&transaction, &namespace, before.unwrap_or(0), 0)?;
             }
             Ok(transaction.commit()?)
         })
@@ -145,9 +151,9 @@ impl KeyValueStore for KeyValues {
                 Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
             })?;
             let rows: Vec<(i64, String)> = rows.collect::<Result<_, _>>()?;
-            let full = i64::try_from(rows.len()) == Ok(PAGE_KEYS);
+            let is_full = i64::try_from(rows.len()) == Ok(PAGE_KEYS);
             let last = rows.last().and_then(|(id, _)| u64::try_from(*id).ok());
-            Ok(KeyPage { keys: rows.into_iter().map(|(_, key)| key).collect(), next: last.filter(|_| full) })
+            Ok(KeyPage { keys: rows.into_iter().map(|(_, key)| key).collect(), next: last.filter(|_| is_full) })
         })
         .await
     }
@@ -163,21 +169,21 @@ impl KeyValueStore for KeyValues {
         self.with(move |connection| {
             let transaction = connection.transaction()?;
             let sql = "SELECT value FROM entries WHERE task = ?1 AND bucket = ?2 AND key = ?3";
-            let now: Option<Vec<u8>> = transaction
+            let stored: Option<Vec<u8>> = transaction
                 .prepare_cached(sql)?
                 .query_row(params![namespace, bucket, key], |row| row.get(0))
                 .optional()?;
-            let now = match now {
+            let number = match stored {
                 None => 0,
                 Some(text) => std::str::from_utf8(&text)
                     .ok()
                     .and_then(|text| text.parse::<u64>().ok())
                     .ok_or(KeyValueError::NotANumber)?,
             };
-            let next = now.checked_add(delta).ok_or(KeyValueError::NotANumber)?;
-            put(&transaction, &namespace, &bucket, &key, next.to_string().as_bytes(), max_bytes)?;
+            let sum = number.checked_add(delta).ok_or(KeyValueError::NotANumber)?;
+            put(&transaction, &namespace, &bucket, &key, sum.to_string().as_bytes(), max_bytes)?;
             transaction.commit()?;
-            Ok(next)
+            Ok(sum)
         })
         .await
     }
@@ -212,7 +218,7 @@ fn put(
     }
     let before = size(transaction, namespace, bucket, key)?.unwrap_or(0);
     let after = i64::try_from(bucket.len() + key.len() + value.len()).unwrap_or(i64::MAX) + ENTRY_COST_BYTES;
-    let total = account(transaction, namespace, before, after)?;
+    let total = update_usage(transaction, namespace, before, after)?;
     if after > before && u64::try_from(total).unwrap_or(0) > max_bytes {
         return Err(KeyValueError::Full { max_bytes }.into());
     }
@@ -232,24 +238,23 @@ fn size(
     let sql = "SELECT octet_length(bucket) + octet_length(key) + length(value) FROM entries \
         WHERE task = ?1 AND bucket = ?2 AND key = ?3";
     let mut statement = transaction.prepare_cached(sql)?;
-    let texts =
+    let bytes =
         statement.query_row(params![namespace, bucket, key], |row| row.get::<_, i64>(0)).optional()?;
-    Ok(texts.map(|texts| texts + ENTRY_COST_BYTES))
+    Ok(bytes.map(|bytes| bytes + ENTRY_COST_BYTES))
 }
 
 /// Records that an entry cost `before` bytes and costs `after` now. Returns the bytes of the
 /// namespace.
-fn account(transaction: &Transaction<'_>, namespace: &str, before: i64, after: i64) -> rusqlite::Result<i64> {
+fn update_usage(
+    transaction: &Transaction<'_>,
+    namespace: &str,
+    before: i64,
+    after: i64,
+) -> rusqlite::Result<i64> {
     let sql = "INSERT INTO usage (task, bytes) VALUES (?1, ?2) \
         ON CONFLICT (task) DO UPDATE SET bytes = bytes + ?2 RETURNING bytes";
     let mut statement = transaction.prepare_cached(sql)?;
     statement.query_row(params![namespace, after - before], |row| row.get(0))
-}
-
-/// Why an operation on the file failed.
-enum Fault {
-    Sql(rusqlite::Error),
-    Refused(KeyValueError),
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -269,7 +274,7 @@ impl From<Fault> for KeyValueError {
         match fault {
             Fault::Refused(error) => error,
             Fault::Sql(error) => {
-                tracing::error!(%error, "the file of the functions' values failed");
+                tracing::error!(%error, "an operation on the values of functions failed");
                 Self::Failed(error.to_string())
             }
         }

@@ -1,5 +1,4 @@
-//! Opening the store, and its two ways to the file: changes through the writer, reads
-//! through a reader.
+//! The store: how it is opened, how the writer makes its changes, and how its readers read.
 
 use crate::attempt_journal::{AttemptJournal, ClaimToken};
 use crate::clock_checkpoint::ClockCheckpoint;
@@ -20,7 +19,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc, watch};
 
-/// How many reads run at once. One slow listing does not hold up a status.
+/// How many reads run at once, so that one slow listing does not hold up other reads.
 const READERS: usize = 4;
 
 /// How long to wait for another process to release the directory.
@@ -34,16 +33,16 @@ pub struct SqliteConfig {
     /// The directory of the file, which is called `executions.db`. It is locked: no other
     /// process may use it while the store is open.
     pub directory: PathBuf,
-    /// The most bytes that are kept. At this size the store refuses submissions until
-    /// results have expired. It still takes the results of accepted executions.
+    /// The most bytes of the file. At this size the store refuses submissions until results
+    /// have expired. It still stores the results of accepted executions.
     pub max_bytes: u64,
 }
 
-/// Keeps executions and tasks in one SQLite file.
+/// Stores executions and tasks in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteStore {
     pub(crate) shared: Arc<Shared>,
-    /// To the writer. `None` while this is being dropped; the writer stops then.
+    /// Sends changes to the writer. `None` during the drop of the store: the writer stops then.
     changes: Option<mpsc::Sender<Box<dyn PendingChange>>>,
     writer: Option<JoinHandle<()>>,
     pub(crate) readers: Arc<Mutex<Vec<Connection>>>,
@@ -126,7 +125,7 @@ impl SqliteStore {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        // The thread holds the permit, since it goes on when its caller stops waiting.
+        // The thread holds the permit, since the read continues when its caller stops waiting.
         let permit = Arc::clone(&self.reads).acquire_owned().await;
         let readers = Arc::clone(&self.readers);
         let reading = tokio::task::spawn_blocking(move || {
@@ -167,12 +166,12 @@ fn lock_directory(directory: &Path) -> Result<File, OpenError> {
     let unusable = |cause| OpenError::Directory { directory: directory.to_owned(), cause };
     std::fs::create_dir_all(directory).map_err(unusable)?;
     let lock = File::create(directory.join("lock")).map_err(unusable)?;
-    let give_up = Instant::now() + LOCK_WAIT;
+    let deadline = Instant::now() + LOCK_WAIT;
     loop {
         match lock.try_lock() {
             Ok(()) => return Ok(lock),
             #[expect(clippy::disallowed_methods, reason = "a store is opened before anything runs")]
-            Err(TryLockError::WouldBlock) if Instant::now() < give_up => std::thread::sleep(LOCK_TRY_EVERY),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(LOCK_TRY_EVERY),
             Err(TryLockError::WouldBlock) => {
                 return Err(OpenError::InUse { directory: directory.to_owned() });
             }
@@ -182,7 +181,8 @@ fn lock_directory(directory: &Path) -> Result<File, OpenError> {
 }
 
 /// Builds the logic's state from the file. Executions that ran have lost their worker.
-/// Executions that were only claimed wait as before, if `begun` tells them apart.
+/// Executions that were claimed and had not begun wait as before; `begun` has the claims that
+/// had begun, if they are known.
 fn recover(
     connection: &Connection,
     checkpoint: &ClockCheckpoint,

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Submissions and outcomes with more bytes than this are kept outside of their rows. So
+/// Submissions and outcomes with more bytes than this are stored outside of their rows. So
 /// listings and expiry do not read them, and a change of the row does not write them again.
 const IN_ROW_MAX: usize = 16 << 10;
 
@@ -93,11 +93,11 @@ impl SqlTable<'_> {
 
     fn change(&mut self, sql: &str, params: impl Params) -> Result<usize, StoreError> {
         let changed = self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute(params));
-        changed.map_err(|error| self.note(error))
+        changed.map_err(|error| self.store_error(error))
     }
 
-    /// Remembers an error that is fatal.
-    fn note(&mut self, error: rusqlite::Error) -> StoreError {
+    /// Converts an error of SQLite, and records it if it is fatal.
+    fn store_error(&mut self, error: rusqlite::Error) -> StoreError {
         if is_fatal(&error) {
             self.fatal_failure = Some(error.to_string());
         }
@@ -220,7 +220,7 @@ impl RecordTable for SqlTable<'_> {
 
     fn expire(&mut self, expiry: Expiry, now: SystemTime, batch: usize) -> Result<RemovedCounts, StoreError> {
         let batch = i64::try_from(batch).unwrap_or(i64::MAX);
-        // A client-supplied id stays known for its time.
+        // An id that a client supplied stays known for some time after its result has expired.
         let kept_since = now.checked_sub(CLIENT_SUPPLIED_ID_RETENTION).unwrap_or(now);
         let is_kept = "client_supplied_id = 1 AND accepted_at > ?2";
         let ended = format!(
@@ -235,13 +235,13 @@ impl RecordTable for SqlTable<'_> {
         let ids = "SELECT number, 0 FROM executions INDEXED BY executions_expired \
              WHERE expired = 1 AND accepted_at <= ?1 ORDER BY accepted_at LIMIT ?2";
         let kept_since = nanos(kept_since);
-        let mut over = self.numbers(&ended, params![nanos(expiry.ended_before), kept_since, batch])?;
+        let mut expired = self.numbers(&ended, params![nanos(expiry.ended_before), kept_since, batch])?;
         let dead = self.numbers(&dead, params![nanos(expiry.dead_letters_before), kept_since, batch])?;
         let dead_letters = dead.len();
-        over.extend(dead);
-        let executions = over.len();
-        over.extend(self.numbers(ids, params![kept_since, batch])?);
-        let (kept, gone): (Vec<_>, Vec<_>) = over.into_iter().partition(|(_, is_kept)| *is_kept);
+        expired.extend(dead);
+        let executions = expired.len();
+        expired.extend(self.numbers(ids, params![kept_since, batch])?);
+        let (kept, removed): (Vec<_>, Vec<_>) = expired.into_iter().partition(|(_, is_kept)| *is_kept);
         for (number, _) in kept {
             let sql = "UPDATE executions SET expired = 1, dead_letter = 0, error_message = NULL, attempts = NULL, \
                 outcome = NULL WHERE number = ?1";
@@ -249,7 +249,7 @@ impl RecordTable for SqlTable<'_> {
             self.change("DELETE FROM outcomes WHERE number = ?1", [number as i64])?;
             self.change("DELETE FROM callbacks WHERE number = ?1", [number as i64])?;
         }
-        self.delete(&gone.into_iter().map(|(number, _)| number).collect::<Vec<_>>())?;
+        self.delete(&removed.into_iter().map(|(number, _)| number).collect::<Vec<_>>())?;
         Ok(RemovedCounts { executions, dead_letters })
     }
 
@@ -262,9 +262,9 @@ impl RecordTable for SqlTable<'_> {
         let sql = "SELECT number, dead_letter FROM executions WHERE tenant = ?1 AND task_id = ?2 AND state >= 2 \
             AND expired = 0 LIMIT ?3";
         let batch = i64::try_from(batch).unwrap_or(i64::MAX);
-        let over = self.numbers(sql, params![tenant.as_str(), task_id.as_str(), batch])?;
-        let dead_letters = over.iter().filter(|(_, is_dead)| *is_dead).count();
-        let numbers: Vec<u64> = over.into_iter().map(|(number, _)| number).collect();
+        let ended = self.numbers(sql, params![tenant.as_str(), task_id.as_str(), batch])?;
+        let dead_letters = ended.iter().filter(|(_, is_dead_letter)| *is_dead_letter).count();
+        let numbers: Vec<u64> = ended.into_iter().map(|(number, _)| number).collect();
         self.delete(&numbers)?;
         Ok(RemovedCounts { executions: numbers.len(), dead_letters })
     }
@@ -274,7 +274,7 @@ impl RecordTable for SqlTable<'_> {
     }
 }
 
-/// The record with this id, an expired one too.
+/// The record with this id, even if it has expired.
 pub(crate) fn find(
     connection: &Connection,
     tenant: &TenantId,
@@ -355,7 +355,7 @@ fn record(connection: &Connection, sql: &str, params: impl Params) -> Result<Opt
     Ok(Some(record))
 }
 
-/// A blob that is kept outside of its row.
+/// A blob that is stored outside of its row.
 fn read_outside(connection: &Connection, sql: &str, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;
     statement.query_row([number as i64], |row| row.get(0)).optional().map_err(failed)
@@ -377,7 +377,7 @@ fn read_record(connection: &Connection, row: &Row<'_>) -> Result<Record, StoreEr
         None => {
             let sql = "SELECT submission FROM submissions WHERE number = ?1";
             let blob = read_outside(connection, sql, number(row, 0).map_err(failed)?)?;
-            stored::read_submission(&blob.ok_or_else(|| unreadable(&"a submission is gone"))?, names)?
+            stored::read_submission(&blob.ok_or_else(|| unreadable(&"a submission is missing"))?, names)?
         }
     };
     let accepted_at = time(get(row, 6)?);

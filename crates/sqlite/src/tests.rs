@@ -66,7 +66,11 @@ async fn claim(store: &SqliteStore) -> Lease {
 }
 
 async fn get(store: &SqliteStore, id: &str) -> Execution {
-    store.get(&TenantId::default(), &ExecutionId::parse(id).unwrap()).await.unwrap().expect("it is known")
+    store
+        .get(&TenantId::default(), &ExecutionId::parse(id).unwrap())
+        .await
+        .unwrap()
+        .expect("the store has the execution")
 }
 
 fn outcome(result: Result<Output, Failure>) -> Arc<Outcome> {
@@ -74,7 +78,7 @@ fn outcome(result: Result<Output, Failure>) -> Arc<Outcome> {
 }
 
 #[tokio::test]
-async fn accepted_executions_outlive_the_process() {
+async fn accepted_executions_survive_a_restart() {
     let mut store = Temporary::new();
     for id in ["done", "running", "waiting"] {
         submit(&store, id).await;
@@ -93,15 +97,15 @@ async fn accepted_executions_outlive_the_process() {
     store.begin(&lost.fence).unwrap();
     let before = get(&store, "done").await;
     store.restart();
-    assert_eq!(format!("{:?}", get(&store, "done").await), format!("{before:?}"), "large results too");
+    assert_eq!(format!("{:?}", get(&store, "done").await), format!("{before:?}"), "also with a large result");
     assert_eq!(get(&store, "running").await.state, State::Pending);
     let stats = store.stats().await.unwrap();
     assert_eq!((stats.pending, stats.running), (2, 0));
-    // The lease of the former process is lost.
+    // The new process does not know the lease of the old one.
     let stale = store.finish(&lost.fence, outcome(Ok(Output::Raw(Vec::new()))), store.clock().now()).await;
     assert!(matches!(stale, Err(StoreError::LeaseLost(_))));
     let again = claim(&store).await;
-    assert_eq!((again.submission.id.as_str(), again.attempt), ("running", 2), "it goes first");
+    assert_eq!((again.submission.id.as_str(), again.attempt), ("running", 2), "a retry runs first");
     let attempts = &again.execution.attempts;
     assert_eq!(attempts[0].failure.as_ref().map(|f| f.code), Some(FailureCode::WorkerLost));
     assert_eq!(claim(&store).await.submission.id.as_str(), "waiting");
@@ -142,7 +146,7 @@ async fn a_claimed_attempt_that_had_not_begun_waits_as_before() {
 }
 
 #[tokio::test]
-async fn tasks_outlive_the_process() {
+async fn tasks_survive_a_restart() {
     let mut store = Temporary::new();
     let task = |id: &str| {
         let spec = TaskSpec {
@@ -182,12 +186,12 @@ async fn tasks_outlive_the_process() {
     }
     store.remove_task(&TenantId::default(), &TaskId::parse("b").unwrap()).await.unwrap();
     store.restart();
-    let kept = store.tasks().unwrap();
-    assert_eq!(format!("{kept:?}"), format!("{:?}", [&task("a"), &task("c")]));
+    let stored = store.tasks().unwrap();
+    assert_eq!(format!("{stored:?}"), format!("{:?}", [&task("a"), &task("c")]));
 }
 
 #[tokio::test]
-async fn callbacks_outlive_the_process() {
+async fn callbacks_survive_a_restart() {
     let mut store = Temporary::new();
     let submission = Submission { callback: Some("https://example.com".into()), ..model::submission("a") };
     store.submit(submission, ADMISSION, store.clock().now()).await.unwrap();
@@ -195,7 +199,7 @@ async fn callbacks_outlive_the_process() {
     store.finish(&lease.fence, outcome(Ok(Output::Raw(Vec::new()))), store.clock().now()).await.unwrap();
     for _ in 0..2 {
         let due = store.due_callbacks(store.clock().now(), 10).await.unwrap().callbacks;
-        assert_eq!(due.len(), 1, "it was taken and not answered");
+        assert_eq!(due.len(), 1, "the process ended during the delivery");
         store.restart();
     }
 }
@@ -230,7 +234,7 @@ async fn submissions_are_refused_at_the_bound_in_bytes() {
 }
 
 #[tokio::test]
-async fn the_log_stays_small_however_large_the_changes() {
+async fn the_log_stays_small_after_large_changes() {
     let store = Temporary::new();
     for i in 0..64 {
         let mut submission = model::submission(&format!("e{i}"));
@@ -263,7 +267,7 @@ async fn two_processes_do_not_share_a_store() {
 }
 
 #[tokio::test]
-async fn a_file_of_a_newer_version_or_of_none_is_refused() {
+async fn a_newer_file_and_a_file_that_is_no_store_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     drop(open(directory.path()).unwrap());
     let path = directory.path().join("executions.db");
@@ -279,12 +283,12 @@ async fn a_file_of_a_newer_version_or_of_none_is_refused() {
     for name in ["executions.db-wal", "executions.db-shm"] {
         let _ = std::fs::remove_file(directory.path().join(name));
     }
-    std::fs::write(&path, "no database at all, but long enough to be looked at").unwrap();
+    std::fs::write(&path, "this is not a database, but SQLite reads its header").unwrap();
     let garbage = cause(open(directory.path()));
     assert!(garbage.contains("not a database"), "{garbage}");
 }
 
-/// A file of the first version, with what that version had in it.
+/// The test renames the column and the table back to their names in version 1.
 #[tokio::test]
 async fn a_file_of_version_1_is_migrated() {
     let directory = tempfile::tempdir().unwrap();
@@ -293,10 +297,10 @@ async fn a_file_of_version_1_is_migrated() {
         submit(&store, "a").await;
     }
     let connection = Connection::open(directory.path().join("executions.db")).unwrap();
-    let back = "ALTER TABLE executions RENAME COLUMN client_supplied_id TO brought;
+    let to_version_1 = "ALTER TABLE executions RENAME COLUMN client_supplied_id TO brought;
         ALTER TABLE clock_checkpoint RENAME TO anchor;
         PRAGMA user_version = 1;";
-    connection.execute_batch(back).unwrap();
+    connection.execute_batch(to_version_1).unwrap();
     drop(connection);
     let store = open(directory.path()).unwrap();
     assert_eq!(get(&store, "a").await.state, State::Pending);
@@ -316,11 +320,11 @@ async fn concurrent_changes_share_commits() {
 }
 
 #[tokio::test]
-async fn a_change_is_made_although_its_future_was_dropped() {
+async fn a_change_is_made_even_if_its_caller_stops_waiting() {
     use futures::FutureExt as _;
     let store = Temporary::new();
-    let asked = store.submit(model::submission("a"), ADMISSION, model::at(0)).now_or_never();
-    assert!(asked.is_none(), "no disk is that fast");
+    let reply = store.submit(model::submission("a"), ADMISSION, model::at(0)).now_or_never();
+    assert!(reply.is_none(), "the change is not durable yet");
     submit(&store, "b").await;
     assert_eq!(get(&store, "a").await.state, State::Pending);
 }
@@ -329,7 +333,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn executions_move_only_as_they_may(ops in model::ops()) {
+    fn executions_change_state_only_as_allowed(ops in model::ops()) {
         model::check(&*Temporary::new(), &ops);
     }
 }

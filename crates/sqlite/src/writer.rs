@@ -1,8 +1,8 @@
 //! The writer: a thread that makes changes in groups, and answers each change once its
 //! group is on the disk.
 //!
-//! While one group is written, the next one gathers. So a busy store pays for one sync per
-//! group, and an idle store waits for nothing.
+//! Changes that arrive while one group is written form the next group. So a busy store needs
+//! one sync per group, and an idle store does not wait for further changes.
 
 use crate::clock_checkpoint::ClockCheckpoint;
 use crate::error::{failed, is_fatal};
@@ -20,16 +20,16 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 /// The most changes in a group. Beyond this the sync costs little per change.
 const GROUP_MAX: usize = 512;
-/// How long a group gathers at most, so that its first change does not wait long.
+/// How long the writer adds changes to a group at most, so that its first change does not wait long.
 const GROUP_TIME: Duration = Duration::from_millis(2);
 /// How many changes wait for the writer. Callers with further changes wait to send them.
 pub(crate) const CHANGES_WAITING_MAX: usize = 4096;
-/// After so many pages (16 MiB) the write-ahead log is copied into the file.
+/// After this many pages (16 MiB) the write-ahead log is copied into the file.
 const CHECKPOINT_PAGES: i64 = 4096;
 /// The length of a lease that is restored after a failed group.
 const RESTORED_LEASE: Duration = Duration::from_secs(30);
 
-/// What the writer and its callers share. The counters are read by statistics.
+/// The state that the writer and its callers share. The counters are read by statistics.
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// Held by the writer while it makes one change, which reads and writes pages of the file
@@ -58,6 +58,18 @@ pub(crate) struct Change<F, T> {
     result: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
+
+/// The state of the writer's thread.
+pub(crate) struct Writer {
+    pub(crate) connection: Connection,
+    pub(crate) checkpoint: ClockCheckpoint,
+    pub(crate) clock: Clock,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) changes: mpsc::Receiver<Box<dyn PendingChange>>,
+}
+
+/// Reports a fatal failure if the writer's thread panics.
+struct FatalOnPanic<'a>(&'a Shared);
 
 impl<F, T> Change<F, T>
 where
@@ -92,18 +104,9 @@ where
             (Ok(()), Some(result)) => result,
             (Ok(()), None) => Err(StoreError::Failed("the change was not made".to_owned())),
         };
-        // The caller may have stopped waiting. The change stays made.
+        // The caller may have stopped waiting. The change is made even then.
         let _ = self.reply.send(result);
     }
-}
-
-/// What the writer's thread owns.
-pub(crate) struct Writer {
-    pub(crate) connection: Connection,
-    pub(crate) checkpoint: ClockCheckpoint,
-    pub(crate) clock: Clock,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) changes: mpsc::Receiver<Box<dyn PendingChange>>,
 }
 
 impl Writer {
@@ -143,7 +146,7 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let began = Instant::now();
         let Self { connection, checkpoint, clock, shared, changes } = self;
-        connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| note(shared, error))?;
+        connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| store_error(shared, error))?;
         let bytes = (shared.bytes.load(Ordering::Relaxed), shared.max_bytes);
         let before = connection.total_changes();
         let mut table = SqlTable { connection, bytes, fatal_failure: None };
@@ -160,12 +163,12 @@ impl Writer {
         }
         if connection.total_changes() == before {
             // Nothing was changed, so there is nothing to sync.
-            return connection.execute_batch("COMMIT").map_err(|error| note(shared, error));
+            return connection.execute_batch("COMMIT").map_err(|error| store_error(shared, error));
         }
-        checkpoint.record(connection, clock.now()).map_err(|error| note(shared, error))?;
+        checkpoint.record(connection, clock.now()).map_err(|error| store_error(shared, error))?;
         let used = SqlTable { connection, bytes, fatal_failure: None }.measure()?;
         fail_point::reach("store.commit");
-        connection.execute_batch("COMMIT").map_err(|error| note(shared, error))?;
+        connection.execute_batch("COMMIT").map_err(|error| store_error(shared, error))?;
         shared.bytes.store(used, Ordering::Relaxed);
         shared.commits.fetch_add(1, Ordering::Relaxed);
         shared.changes.fetch_add(made.len() as u64, Ordering::Relaxed);
@@ -178,7 +181,7 @@ impl Writer {
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {
-            let _ = note(&self.shared, error);
+            let _ = store_error(&self.shared, error);
         }
         let now = self.clock.now();
         let mut table = SqlTable { connection: &self.connection, bytes: (0, 0), fatal_failure: None };
@@ -190,7 +193,7 @@ impl Writer {
         match loaded {
             Ok(mut logic) => {
                 let mut old = lock(&self.shared.logic);
-                // The deliverer of a callback still answers for it.
+                // Callbacks under delivery stay so: their deliverer still reports the result.
                 logic.delivering = std::mem::take(&mut old.delivering);
                 let delivering = &logic.delivering;
                 logic.callbacks.retain(|(_, number), _| !delivering.contains(number));
@@ -218,7 +221,7 @@ impl Writer {
         let done = self.connection.query_row(&sql, [], |_| Ok(()));
         if let Err(error) = done {
             tracing::warn!(%error, "the store's log was not copied into its file");
-            let _ = note(&self.shared, error);
+            let _ = store_error(&self.shared, error);
         }
     }
 }
@@ -248,16 +251,13 @@ pub(crate) fn load(
     Ok(logic)
 }
 
-/// An error of SQLite, remembered if it is fatal.
-fn note(shared: &Shared, error: rusqlite::Error) -> StoreError {
+/// Converts an error of SQLite, and records it if it is fatal.
+fn store_error(shared: &Shared, error: rusqlite::Error) -> StoreError {
     if is_fatal(&error) {
         shared.fatal_failure.send_replace(Some(error.to_string()));
     }
     failed(error)
 }
-
-/// Reports a fatal failure if the writer's thread panics.
-struct FatalOnPanic<'a>(&'a Shared);
 
 impl Drop for FatalOnPanic<'_> {
     fn drop(&mut self) {

@@ -1,4 +1,4 @@
-//! The promises that every store keeps, as tests. The macro
+//! Tests of the promises that every store makes. The macro
 //! [`conformance!`](crate::conformance!) makes one test of each promise, so a store of
 //! another crate runs the same suite. `model` checks a store under generated operations.
 
@@ -44,7 +44,7 @@ macro_rules! conformance {
             fails_executions_that_lose_too_many_workers, renews_leases, rejects_fences_of_lost_leases,
             records_a_final_end, records_every_attempt, cancels_only_pending_executions, lists_in_pages,
             expires_ended_executions, removes_ended_executions_of_a_task, keeps_tenants_apart,
-            counts_what_it_holds, hands_back_attempts_that_have_not_begun, gives_priorities_their_shares,
+            counts_executions_by_state, hands_back_attempts_that_have_not_begun, gives_priorities_their_shares,
             times_out_executions_that_cannot_meet_their_deadline, leases_one_poison_execution_at_a_time,
             keeps_dead_letters, redrives_a_dead_letter_under_one_id, keeps_client_supplied_ids_for_24_hours,
             makes_callbacks_due,
@@ -114,15 +114,15 @@ fn failure(code: FailureCode) -> Failure {
     Failure::new(code, "why")
 }
 
-/// Room for `max_pending` executions, and an id that the client supplied.
-fn room(max_pending: usize) -> Admission {
+/// Admits up to `max_pending` pending executions, each under an id that the client supplied.
+fn admission(max_pending: usize) -> Admission {
     Admission { max_pending, expected: Duration::ZERO, client_supplied_id: true }
 }
 
 async fn submit(store: &impl Store, submission: Submission, ms: u64) -> usize {
-    match store.submit(submission, room(MANY), at(ms)).await.unwrap() {
+    match store.submit(submission, admission(MANY), at(ms)).await.unwrap() {
         SubmitResult::New(execution) => execution.queue_position.unwrap(),
-        other => panic!("expected it to be new, got {other:?}"),
+        other => panic!("expected a new execution, got {other:?}"),
     }
 }
 
@@ -139,7 +139,7 @@ async fn claim_none(store: &impl Store, ms: u64) -> Option<SystemTime> {
 }
 
 async fn get(store: &impl Store, id: &str) -> Execution {
-    store.get(&tenant(), &execution_id(id)).await.unwrap().expect("it is known")
+    store.get(&tenant(), &execution_id(id)).await.unwrap().expect("the store has the execution")
 }
 
 async fn cancel(store: &impl Store, id: &str) -> Option<State> {
@@ -165,7 +165,7 @@ pub async fn accepts_a_submission_once(store: &impl Store) {
     assert_eq!((execution.attempts.len(), execution.started_at, execution.completed_at), (0, None, None));
     assert!(execution.outcome.is_none());
 
-    let again = store.submit(submission("a"), room(MANY), at(5)).await.unwrap();
+    let again = store.submit(submission("a"), admission(MANY), at(5)).await.unwrap();
     assert!(
         matches!(again, SubmitResult::Existing(e) if e.accepted_at == at(0) && e.queue_position == Some(1))
     );
@@ -179,31 +179,34 @@ pub async fn accepts_a_submission_once(store: &impl Store) {
         Submission { max_retries: 2, ..base.clone() },
         Submission { force_new_instance: true, ..base.clone() },
     ] {
-        let conflict = store.submit(other.clone(), room(MANY), at(5)).await.unwrap();
+        let conflict = store.submit(other.clone(), admission(MANY), at(5)).await.unwrap();
         assert!(matches!(conflict, SubmitResult::Conflict), "{other:?}");
     }
     // The id stays taken after the execution has ended.
     let lease = claim(store, 10).await;
     store.finish(&lease.fence, completed(), at(20)).await.unwrap();
-    let again = store.submit(submission("a"), room(0), at(30)).await.unwrap();
+    let again = store.submit(submission("a"), admission(0), at(30)).await.unwrap();
     assert!(matches!(again, SubmitResult::Existing(e) if e.state == State::Completed));
     assert_eq!(claim_none(store, 40).await, None);
 }
 
 pub async fn refuses_submissions_when_the_queue_is_full(store: &impl Store) {
     for (before, id) in ["a", "b"].into_iter().enumerate() {
-        let accepted = store.submit(submission(id), room(2), at(0)).await.unwrap();
+        let accepted = store.submit(submission(id), admission(2), at(0)).await.unwrap();
         assert!(matches!(accepted, SubmitResult::New(e) if e.queue_position == Some(before + 1)));
     }
-    assert!(matches!(store.submit(submission("c"), room(2), at(0)).await.unwrap(), SubmitResult::QueueFull));
+    assert!(matches!(
+        store.submit(submission("c"), admission(2), at(0)).await.unwrap(),
+        SubmitResult::QueueFull
+    ));
     assert!(store.get(&tenant(), &execution_id("c")).await.unwrap().is_none());
-    let known = store.submit(submission("a"), room(2), at(0)).await.unwrap();
-    assert!(matches!(known, SubmitResult::Existing(_)), "a repeat needs no room");
+    let known = store.submit(submission("a"), admission(2), at(0)).await.unwrap();
+    assert!(matches!(known, SubmitResult::Existing(_)), "a repeated submission is not bounded");
     claim(store, 1).await;
-    let accepted = store.submit(submission("c"), room(2), at(2)).await.unwrap();
+    let accepted = store.submit(submission("c"), admission(2), at(2)).await.unwrap();
     assert!(
         matches!(accepted, SubmitResult::New(e) if e.queue_position == Some(2)),
-        "what runs does not wait"
+        "a running execution is not counted as waiting"
     );
 }
 
@@ -214,7 +217,7 @@ pub async fn claims_in_order_of_submission(store: &impl Store) {
     }
     for id in ["c", "a", "b"] {
         let lease = claim(store, 10).await;
-        assert_eq!(lease.submission, submission(id), "what came first goes first, as it was given");
+        assert_eq!(lease.submission, submission(id), "the first submission is claimed first, unchanged");
         assert_eq!((lease.attempt, lease.execution.accepted_at), (1, at(0)));
         let execution = get(store, id).await;
         assert_eq!((execution.state, execution.started_at), (State::Running, Some(at(10))));
@@ -246,7 +249,7 @@ pub async fn takes_back_lost_leases(store: &impl Store) {
     let execution = get(store, "a").await;
     assert_eq!((execution.state, execution.attempts.len()), (State::Running, 2));
     assert_eq!(execution.attempts[0].failure.as_ref().map(|f| f.code), Some(FailureCode::WorkerLost));
-    assert_eq!(execution.started_at, Some(at(0)), "the first attempt's");
+    assert_eq!(execution.started_at, Some(at(0)), "the start of the first attempt");
     store.finish(&next.fence, completed(), at(30_010)).await.unwrap();
 }
 
@@ -261,7 +264,7 @@ pub async fn fails_executions_that_lose_too_many_workers(store: &impl Store) {
     assert_eq!(execution.completed_at, Some(at(60_000)));
     assert!(is_lease_lost(&store.finish(&lost.fence, completed(), at(60_001)).await));
 
-    // Retries that are left do not help an execution that loses its workers.
+    // An execution that loses its workers fails even if it has retries left.
     submit(store, Submission { max_retries: 9, ..submission("b") }, 0).await;
     let back = claim(store, 60_000).await;
     store
@@ -273,7 +276,11 @@ pub async fn fails_executions_that_lose_too_many_workers(store: &impl Store) {
     }
     assert_eq!(claim_none(store, 150_000).await, None);
     let execution = get(store, "b").await;
-    assert_eq!((execution.state, execution.attempts.len()), (State::Failed, 4), "one was handed back");
+    assert_eq!(
+        (execution.state, execution.attempts.len()),
+        (State::Failed, 4),
+        "one attempt was put back, three lost their worker"
+    );
 }
 
 pub async fn renews_leases(store: &impl Store) {
@@ -289,7 +296,7 @@ pub async fn rejects_fences_of_lost_leases(store: &impl Store) {
     submit(store, submission("a"), 0).await;
     let lost = claim(store, 0).await;
     let unknown = Fence { id: execution_id("none"), ..lost.fence.clone() };
-    let elsewhere = Fence { tenant: TenantId::parse("b").unwrap(), ..lost.fence.clone() };
+    let wrong_tenant = Fence { tenant: TenantId::parse("b").unwrap(), ..lost.fence.clone() };
     let forged = Fence { token: lost.fence.token + 1, ..lost.fence.clone() };
     let check = async |fence: &Fence| {
         let failed = failure(FailureCode::HostError);
@@ -297,7 +304,7 @@ pub async fn rejects_fences_of_lost_leases(store: &impl Store) {
         assert!(is_lease_lost(&store.finish(fence, completed(), at(1)).await), "{fence:?}");
         assert!(is_lease_lost(&store.retry_later(fence, failed.into(), at(1), at(1)).await), "{fence:?}");
     };
-    for fence in [&unknown, &elsewhere, &forged] {
+    for fence in [&unknown, &wrong_tenant, &forged] {
         check(fence).await;
     }
     let current = claim(store, 30_000).await;
@@ -343,8 +350,8 @@ pub async fn records_every_attempt(store: &impl Store) {
     let codes = [FailureCode::GuestError, FailureCode::HostError, FailureCode::WorkerLost];
     for (begun, code) in (0..).step_by(100).zip(codes) {
         let lease = claim(store, begun).await;
-        // A worker may put it back any number of times: the worker decides whether to try
-        // again.
+        // A worker may put an execution back any number of times: the worker decides whether
+        // another attempt follows.
         store.retry_later(&lease.fence, failure(code).into(), at(begun + 7), at(begun + 100)).await.unwrap();
     }
     let instance = Some(pilum_types::InstanceId::from_parts(3, 4));
@@ -381,7 +388,7 @@ pub async fn cancels_only_pending_executions(store: &impl Store) {
     assert_eq!(cancel(store, "b").await, Some(State::Running));
     assert_eq!(get(store, "b").await.state, State::Running);
     store.retry_later(&lease.fence, failure(FailureCode::HostError).into(), at(1), at(2_000)).await.unwrap();
-    assert_eq!(cancel(store, "b").await, Some(State::Pending), "between attempts it waits");
+    assert_eq!(cancel(store, "b").await, Some(State::Pending), "it is pending between two attempts");
     assert_eq!(get(store, "b").await.attempts.len(), 1);
 }
 
@@ -405,7 +412,7 @@ pub async fn lists_in_pages(store: &impl Store) {
     assert_eq!(list(ListQuery { limit: 0, ..all.clone() }).await, "");
     let after = |id| ListQuery { start_after: Some(execution_id(id)), ..all.clone() };
     assert_eq!(list(after("b")).await, "cd");
-    assert_eq!(list(after("bb")).await, "cd", "an id that is none is a place all the same");
+    assert_eq!(list(after("bb")).await, "cd", "`start_after` need not be the id of an execution");
     assert_eq!(list(after("d")).await, "");
     assert_eq!(list(ListQuery { limit: 1, ..after("a") }).await, "b");
     for (state, ids) in
@@ -422,7 +429,7 @@ pub async fn lists_in_pages(store: &impl Store) {
 
 /// Submits under a generated id.
 async fn submit_with_generated_id(store: &impl Store, submission: Submission, ms: u64) {
-    let generated = Admission { client_supplied_id: false, ..room(MANY) };
+    let generated = Admission { client_supplied_id: false, ..admission(MANY) };
     let accepted = store.submit(submission, generated, at(ms)).await.unwrap();
     assert!(matches!(accepted, SubmitResult::New(_)), "{accepted:?}");
 }
@@ -441,14 +448,17 @@ pub async fn expires_ended_executions(store: &impl Store) {
     submit(store, submission("running"), 0).await;
     claim(store, 0).await;
     submit(store, submission("waiting"), 0).await;
-    assert_eq!(expire(store, 10, MANY).await, 0, "not yet before that time");
-    assert_eq!(expire(store, 31, 2).await, 2, "no more than a batch");
+    assert_eq!(expire(store, 10, MANY).await, 0, "none ended before that time");
+    assert_eq!(expire(store, 31, 2).await, 2, "at most one batch");
     assert!(store.get(&tenant(), &execution_id("b")).await.unwrap().is_none());
-    assert!(store.get(&tenant(), &execution_id("c")).await.unwrap().is_some(), "the oldest go first");
+    assert!(
+        store.get(&tenant(), &execution_id("c")).await.unwrap().is_some(),
+        "the oldest are removed first"
+    );
     assert_eq!(expire(store, 1_000_000, MANY).await, 1);
     assert_eq!(get(store, "running").await.state, State::Running);
     assert_eq!(get(store, "waiting").await.state, State::Pending);
-    assert_eq!(submit(store, submission("a"), 50).await, 2, "its id is free again");
+    assert_eq!(submit(store, submission("a"), 50).await, 2, "the id is free again");
 }
 
 pub async fn removes_ended_executions_of_a_task(store: &impl Store) {
@@ -469,31 +479,35 @@ pub async fn removes_ended_executions_of_a_task(store: &impl Store) {
     let query = ListQuery { limit: MANY, ..ListQuery::default() };
     let left = store.list(&tenant(), &query).await.unwrap();
     let left: Vec<_> = left.iter().map(|execution| execution.id.as_str()).collect();
-    assert_eq!(left, ["b", "d", "other"], "what waits or runs stays, and other tasks'");
+    assert_eq!(left, ["b", "d", "other"], "pending and running executions stay, and those of other tasks");
     assert_eq!(claim(store, 4).await.submission.id, execution_id("d"));
 }
 
 pub async fn keeps_tenants_apart(store: &impl Store) {
-    let stranger = TenantId::parse("b").unwrap();
+    let other_tenant = TenantId::parse("b").unwrap();
     submit(store, submission("a"), 0).await;
-    let theirs = Submission { tenant: stranger.clone(), max_retries: 9, ..submission("a") };
-    assert_eq!(submit(store, theirs.clone(), 1).await, 2, "the same id is another execution's there");
+    let of_other_tenant = Submission { tenant: other_tenant.clone(), max_retries: 9, ..submission("a") };
+    assert_eq!(
+        submit(store, of_other_tenant.clone(), 1).await,
+        2,
+        "the same id names another execution of the other tenant"
+    );
     let lease = claim(store, 2).await;
     assert_eq!(lease.submission, submission("a"));
     store.finish(&lease.fence, completed(), at(3)).await.unwrap();
-    let found = store.get(&stranger, &execution_id("a")).await.unwrap().unwrap();
-    assert_eq!((found.state, found.tenant), (State::Pending, stranger.clone()));
+    let found = store.get(&other_tenant, &execution_id("a")).await.unwrap().unwrap();
+    assert_eq!((found.state, found.tenant), (State::Pending, other_tenant.clone()));
     let query = ListQuery { limit: MANY, ..ListQuery::default() };
-    assert_eq!(store.list(&stranger, &query).await.unwrap().len(), 1);
+    assert_eq!(store.list(&other_tenant, &query).await.unwrap().len(), 1);
     assert_eq!(store.list(&TenantId::parse("c").unwrap(), &query).await.unwrap().len(), 0);
-    let nobody = TenantId::parse("c").unwrap();
-    assert!(store.get(&nobody, &execution_id("a")).await.unwrap().is_none());
-    let cancelled = store.cancel_pending(&nobody, &execution_id("a"), "", at(4)).await.unwrap();
+    let third_tenant = TenantId::parse("c").unwrap();
+    assert!(store.get(&third_tenant, &execution_id("a")).await.unwrap().is_none());
+    let cancelled = store.cancel_pending(&third_tenant, &execution_id("a"), "", at(4)).await.unwrap();
     assert!(matches!(cancelled, CancelPendingResult::Unknown));
-    assert_eq!(claim(store, 5).await.submission, theirs);
+    assert_eq!(claim(store, 5).await.submission, of_other_tenant);
 }
 
-pub async fn counts_what_it_holds(store: &impl Store) {
+pub async fn counts_executions_by_state(store: &impl Store) {
     let assert_stats = async |pending, running| {
         let stats = store.stats().await.unwrap();
         assert_eq!((stats.pending, stats.running), (pending, running));

@@ -1,12 +1,12 @@
-//! Why a store cannot do what it was asked to do.
+//! The error of a store.
 
 use pilum_types::ExecutionId;
 
-/// A store that cannot do what it was asked to do. Nothing has changed then.
+/// Why an operation of a store failed. The operation has changed nothing then.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The fence is not the one of the latest claim. The worker must drop its work.
-    #[error("the lease of {0} is no longer this worker's")]
+    #[error("this worker no longer holds the lease of {0}")]
     LeaseLost(ExecutionId),
     /// The storage is full. The text says which part of it.
     #[error("the storage is full: {0}")]

@@ -51,7 +51,7 @@ pub struct Execution {
     /// cancelled names no instance.
     pub outcome: Option<Arc<Outcome>>,
     /// Whether it is a dead letter: it FAILED with its retries spent, another run might
-    /// not fail, and nobody has redriven or discarded it yet.
+    /// not fail, and it was neither redriven nor discarded.
     pub is_dead_letter: bool,
     /// Its place among the executions that wait, from 1, an estimate; `None` while it does
     /// not wait.
@@ -115,14 +115,21 @@ impl Execution {
     pub fn end_event(outcome: &Outcome) -> Event {
         match &outcome.result {
             Ok(_) => Event::Complete,
-            Err(failure) => Event::ending_in(failure.code.state()).unwrap_or(Event::Fail),
+            Err(failure) => {
+                let Some(event) = Event::ending_in(failure.code.state()) else {
+                    unreachable!("every failure code has a terminal state")
+                };
+                event
+            }
         }
     }
 
     /// The state in which a running execution ends if its last attempt has this outcome.
     pub fn end_state(outcome: &Outcome) -> State {
-        // Every end event is legal in the state RUNNING.
-        State::Running.after(Self::end_event(outcome)).unwrap_or(State::Failed)
+        let Ok(state) = State::Running.after(Self::end_event(outcome)) else {
+            unreachable!("every end event is legal in the state RUNNING")
+        };
+        state
     }
 
     /// Whether an execution with this outcome becomes a dead letter: it failed, and another

@@ -1,11 +1,11 @@
-//! What a host keeps: tasks, executions, and the values of functions.
+//! The data that a host stores: tasks, executions, and the values of functions.
 //!
-//! In reading order: [`Task`], [`Submission`], [`Execution`] and [`Attempt`] are what is
-//! kept; `ports` are the traits through which the execution layer reaches a store,
-//! together [`Store`]; `logic` is what every store on one machine does in the same way
-//! ([`logic::StoreLogic`] over a [`logic::RecordTable`]); [`MemoryStore`] keeps
-//! everything in memory; `conformance`, behind the feature of that name, is the suite
-//! of promises that every store must pass, wherever it is written.
+//! In reading order: [`Task`], [`Submission`], [`Execution`] and [`Attempt`] are the stored
+//! data; `ports` are the traits through which the execution layer reaches a store, together
+//! [`Store`]; `logic` has the rules that all stores on one machine share
+//! ([`logic::StoreLogic`] over a [`logic::RecordTable`]); [`MemoryStore`] stores everything
+//! in memory; `conformance`, behind the feature of that name, is the test suite that every
+//! store must pass, also a store of another crate.
 //!
 //! **Invariant:** no storage engine. This crate knows no SQL, no file and no network,
 //! and nothing in it assumes that one process writes: a fence guards every change.

@@ -1,4 +1,4 @@
-//! Locks that work on after a panic of their last holder.
+//! Locks that stay usable after a panic of their last holder.
 //!
 //! Use them only where every critical section leaves its data complete at each step. Then
 //! a panic of one caller is no reason to refuse all later calls.

@@ -1,6 +1,6 @@
-//! The rules of a store whose queue is owned by one process: which record changes how,
-//! and who may change it. [`StoreLogic`] has the rules and the order of the queue; a
-//! [`RecordTable`] keeps the records. The memory store and the embedded store differ
+//! The rules of a store whose queue belongs to one process: how a record changes, and which
+//! worker may change it. [`StoreLogic`] has the rules and the order of the queue; a
+//! [`RecordTable`] stores the records. The memory store and the embedded store differ
 //! only in their table.
 
 mod queue;
@@ -23,9 +23,9 @@ use std::time::{Duration, SystemTime};
 /// takes long. The next claim ends the others.
 const LATE_MAX: usize = 256;
 
-/// Keeps records.
+/// Stores records.
 pub trait RecordTable {
-    /// The record with this id, an expired one too.
+    /// The record with this id, even if it has expired.
     ///
     /// # Errors
     /// When the table cannot be read.
@@ -386,7 +386,7 @@ impl StoreLogic {
         Ok(self.count_removed(removed))
     }
 
-    /// How much the store holds; a table that counts its commits adds those.
+    /// How much the store holds. It does not count commits and changes.
     pub fn stats(&self, table: &impl RecordTable) -> StoreStats {
         let (bytes, max_bytes) = table.bytes();
         StoreStats {
@@ -410,8 +410,8 @@ impl StoreLogic {
         self.callbacks.len() + self.delivering.len()
     }
 
-    /// Stores a record that no worker holds. A pending one goes back into the queue; an
-    /// ended one has its callback made due.
+    /// Stores a record that no worker holds. A pending execution goes back into the queue. If
+    /// the execution has ended, its callback becomes due.
     ///
     /// # Errors
     /// When the table fails.

@@ -15,9 +15,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 use table::MemoryTable;
 
-/// Keeps executions in memory. It evicts the oldest ended executions before their time if
-/// there are more than 100,000 or if they hold more than 256 MiB. It does not keep tasks:
-/// they live as long as the process.
+/// Stores executions in memory. It evicts the oldest ended executions before their time if
+/// there are more than 100,000 or if they hold more than 256 MiB. It does not store
+/// tasks: they are lost with the process.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     /// Held for one operation, which is a few look-ups long.

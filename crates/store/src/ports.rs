@@ -1,10 +1,11 @@
-//! The ports: what the execution layer asks of a store, split by who asks.
+//! The ports: the operations of a store, grouped by the part of the execution layer that uses
+//! them.
 //!
 //! No operation spans two executions, and a worker shows the [`Fence`] of its claim
 //! with every change. So a store that is shared by several hosts can keep the same
-//! promises: a worker that has lost its lease cannot overwrite what its successor did.
+//! promises: a worker that has lost its lease cannot overwrite the changes of the next one.
 //!
-//! `now` is always the caller's [`Clock`], which begins at [`Store::clock`].
+//! `now` is always the time of the caller's [`Clock`], which begins at [`Store::clock`].
 
 mod callbacks;
 mod dead_letters;

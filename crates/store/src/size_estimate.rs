@@ -1,6 +1,6 @@
-//! An estimate of the bytes that a record holds, for whoever must bound kept records.
+//! An estimate of the bytes that a record holds, for stores that bound their bytes.
 //!
-//! The estimate is on the safe side: what an allocation really takes depends on the
+//! The estimate is rather too high, since the real size of an allocation depends on the
 //! allocator.
 
 use crate::Submission;
@@ -19,7 +19,7 @@ fn outcome_bytes(outcome: &Outcome) -> usize {
     let result = match &outcome.result {
         Ok(Output::Typed(value)) => value_bytes(value),
         Ok(Output::Raw(bytes) | Output::Response { body: bytes, .. }) => bytes.len(),
-        // The message is kept twice: in the outcome and in the attempt.
+        // The message is stored twice: in the outcome and in the attempt.
         Err(failure) => 2 * failure.message.len(),
     };
     let log: usize = outcome.log.iter().map(|line| size_of_val(line) + line.text.len()).sum();
@@ -32,7 +32,8 @@ fn submission_bytes(submission: &Submission) -> usize {
         .iter()
         .map(|p| size_of_val(p) + p.name.len() + p.type_name.len() + value_bytes(&p.value))
         .sum();
-    let environment: usize = submission.environment.iter().map(|(k, v)| 48 + k.len() + v.len()).sum();
+    let environment: usize =
+        submission.environment.iter().map(|(k, v)| size_of::<(String, String)>() + k.len() + v.len()).sum();
     parameters + environment
 }
 

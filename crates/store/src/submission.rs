@@ -1,12 +1,12 @@
-//! What an asynchronous caller asked for, as it is stored.
+//! A request of an asynchronous caller, as it is stored.
 
 use crate::{Execution, Mode};
 use pilum_types::{ExecutionId, FunctionName, Parameter, Priority, State, TaskId, TenantId};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// What a caller asked for. It is stored so that it can run later, and so that a repeated
-/// request is recognised.
+/// A request of an asynchronous caller. It is stored so that it can run later, and so that a
+/// repeated request is recognised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {
     /// The execution's id.

@@ -5,7 +5,7 @@ use pilum_types::{ArtifactSource, Digest, Policy, TaskId, TaskName, TenantId};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// What a caller says about a task that it wants to register.
+/// A caller's description of a task that it registers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskSpec {
     /// The name, unique within the tenant.
@@ -14,15 +14,15 @@ pub struct TaskSpec {
     pub description: String,
     /// Where its code is.
     pub source: ArtifactSource,
-    /// `artifact_id`, `artifact_type` and `version` as given, shown back.
+    /// `artifact_id`, `artifact_type` and `version` as the caller gave them.
     pub artifact: ArtifactLabels,
-    /// Key and value pairs of the caller's own, shown back.
+    /// The caller's own pairs of key and value. The host returns them and does not use them.
     pub metadata: Vec<(String, String)>,
     /// The policy of the task's owner. A task that a call registers has the default policy.
     pub policy: Arc<Policy>,
 }
 
-/// The caller's own labels of the artifact. They are shown back and never interpreted.
+/// The caller's own labels of the artifact. The host returns them and does not use them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ArtifactLabels {
     /// `ArtifactSpec.artifact_id`.
@@ -40,8 +40,8 @@ pub struct Task {
     pub id: TaskId,
     /// The tenant it belongs to.
     pub tenant: TenantId,
-    /// The spec of the active revision. `source.checksum` is always set: the digest that was
-    /// found at the registration is pinned.
+    /// The spec of the active revision. `source.checksum` is always set, to the digest that
+    /// the registration found.
     pub spec: TaskSpec,
     /// The digest of its code.
     pub digest: Digest,
@@ -51,7 +51,7 @@ pub struct Task {
     pub revision: u32,
     /// When the active revision was deployed.
     pub deployed_at: SystemTime,
-    /// The other revisions that are kept, in ascending order of number.
+    /// The other stored revisions, in ascending order of number.
     pub others: Vec<Revision>,
 }
 
@@ -90,8 +90,8 @@ impl Task {
         self.others.iter().map(|other| other.number).fold(self.revision, u32::max)
     }
 
-    /// The task with `revision` as its active one. Of the others, the `max` with the highest
-    /// numbers are kept.
+    /// The task with `revision` as its active one. Of the others, only the
+    /// `max` with the highest numbers remain.
     pub fn with_revision(&self, revision: Revision, max: usize) -> Self {
         let mut others: Vec<Revision> = self.others.clone();
         others.retain(|other| other.number != revision.number);

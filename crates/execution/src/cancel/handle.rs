@@ -1,4 +1,4 @@
-//! Stopping a run from outside, and waiting for its end.
+//! Stops a run from outside, and waits for its end.
 
 use pilum_store::lock::lock;
 use pilum_types::{ExecutionId, TenantId};
@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::Notify;
 
-/// The longest reason of a cancellation that is kept, in bytes. It is shown in every listing
-/// of the execution.
+/// The longest stored reason of a cancellation, in bytes. Every listing of the execution shows
+/// it.
 const REASON_MAX_BYTES: usize = 1024;
 
 /// Connects a run with the callers that want to stop it or wait for its end.
@@ -26,7 +26,7 @@ pub(crate) struct CancelHandle {
 }
 
 impl CancelHandle {
-    /// Asks the run to stop. The first of several reasons is kept.
+    /// Asks the run to stop. Only the first of several reasons counts.
     pub(crate) fn cancel(&self, reason: &str) {
         let _ = self.reason.set(shorten_reason(reason).to_owned());
         self.stop.notify_waiters();
@@ -35,7 +35,7 @@ impl CancelHandle {
     /// Waits for a cancellation, and returns its reason.
     pub(crate) async fn cancelled(&self) -> &str {
         loop {
-            // This listens before it looks, so it misses no cancellation in between.
+            // This subscribes before it reads the reason, so it misses no cancellation in between.
             let mut woken = pin!(self.stop.notified());
             woken.as_mut().enable();
             if let Some(reason) = self.reason.get() {
@@ -66,8 +66,8 @@ impl CancelHandle {
     }
 }
 
-/// The handles of asynchronous runs, by execution. There are as many as workers and
-/// cancellations under way.
+/// The handles of asynchronous runs, by execution. There is at most one for each worker and
+/// each cancellation under way.
 #[derive(Debug, Default)]
 pub(crate) struct CancelHandles {
     /// Locked for a look-up, never across an await.
@@ -91,7 +91,7 @@ pub(crate) struct CancelHandleGuard<'a> {
 
 impl CancelHandles {
     /// The handle of an execution; it is created if there is none. The worker and a
-    /// cancellation find the same handle, whichever comes first. So a cancellation between a
+    /// cancellation get the same handle in any order. So a cancellation between a
     /// claim and its run is not lost.
     pub(crate) fn hold(&self, tenant: &TenantId, id: &ExecutionId) -> CancelHandleGuard<'_> {
         let key = (tenant.clone(), id.clone());
@@ -134,7 +134,7 @@ mod tests {
     use futures::FutureExt as _;
 
     #[tokio::test]
-    async fn a_cancellation_is_seen_before_and_after_it_is_waited_for() {
+    async fn a_cancellation_is_seen_by_earlier_and_later_waiters() {
         let handle = CancelHandle::default();
         assert_eq!(handle.cancelled().now_or_never(), None);
         let mut waiting = pin!(handle.cancelled());
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_is_seen_before_and_after_it_is_waited_for() {
+    async fn the_end_is_seen_by_earlier_and_later_waiters() {
         let handle = CancelHandle::default();
         let mut waiting = pin!(handle.ended());
         assert!(waiting.as_mut().now_or_never().is_none());
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn reasons_are_cut_at_a_character() {
+    fn reasons_are_cut_between_characters() {
         assert_eq!(shorten_reason(""), "cancelled");
         assert_eq!(shorten_reason(&"ü".repeat(600)), "ü".repeat(512));
         assert_eq!(shorten_reason(&format!("a{}", "ü".repeat(600))).len(), 1023);

@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-/// The longest the first wait can be. Short, since most of what another try
-/// cures is over within a tenth of a second.
+/// The longest first wait. It is short, since most failures that another attempt cures are
+/// over within a tenth of a second.
 const BACKOFF_BASE: Duration = Duration::from_millis(100);
-/// The longest any wait can be, so that a late attempt still comes while
-/// somebody cares.
+/// The longest wait of all, so that a late attempt still begins while its result is useful.
 const BACKOFF_CAP: Duration = Duration::from_secs(30);
 
-/// Exponential backoff with full jitter: anything from nothing to the bound,
-/// which doubles from attempt to attempt. `failed` counts the attempts made.
+/// Exponential backoff with full jitter: a random time from zero to a bound that doubles from
+/// attempt to attempt. `failed` counts the attempts so far.
 ///
-/// Full jitter spreads callers that failed together, see
+/// Full jitter spreads callers that failed at the same time, see
 /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>.
 pub(crate) fn full_jitter(failed: u32) -> Duration {
     bound(failed).mul_f64(rand::random::<f64>())
@@ -38,7 +37,7 @@ mod tests {
     fn jitter_fills_the_range_and_stays_in_it() {
         let waits: Vec<Duration> = (0..1_000).map(|_| full_jitter(3)).collect();
         assert!(waits.iter().all(|wait| *wait <= Duration::from_millis(400)));
-        assert!(waits.iter().any(|wait| *wait < Duration::from_millis(100)), "never short");
-        assert!(waits.iter().any(|wait| *wait > Duration::from_millis(300)), "never long");
+        assert!(waits.iter().any(|wait| *wait < Duration::from_millis(100)), "no short wait");
+        assert!(waits.iter().any(|wait| *wait > Duration::from_millis(300)), "no long wait");
     }
 }

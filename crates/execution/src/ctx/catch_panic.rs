@@ -1,4 +1,4 @@
-//! Turning a panic into an error.
+//! Converts a panic into an error.
 
 use futures::FutureExt as _;
 use std::any::Any;
@@ -8,7 +8,7 @@ use std::panic::AssertUnwindSafe;
 /// not an `async fn`, because that would hold `future` twice: as its argument, and while it
 /// runs.
 pub(crate) fn catch_panic<T>(future: impl Future<Output = T>) -> impl Future<Output = Result<T, String>> {
-    // Shared data is behind locks that work on after a panic, see `pilum_store::lock`.
+    // Shared data is behind locks that stay usable after a panic, see `pilum_store::lock`.
     AssertUnwindSafe(future).catch_unwind().map(|ended| {
         ended.map_err(|panic| {
             let text = panic_text(&*panic).to_owned();

@@ -6,7 +6,7 @@ use pilum_types::{CallLimits, FunctionName, Policy};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a call may take, after defaults and bounds.
+/// The limits of a call, after defaults and bounds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EffectiveLimits {
     /// The timeout that the caller asked for.
@@ -59,7 +59,7 @@ pub(crate) fn call_limits(settings: &Settings, timeout: Duration, policy: &Polic
     }
 }
 
-/// What an attempt of a call of `task` runs under. Its output is collected.
+/// The context of an attempt of a call of `task`. Its output is collected.
 pub(crate) fn call_context(
     settings: &Settings,
     task: &Task,
@@ -81,14 +81,15 @@ pub(crate) fn call_context(
     }
 }
 
-/// The task's environment variables, with the caller's on top.
-fn merged_environment(policy: &Policy, own: &Arc<[(String, String)]>) -> Arc<[(String, String)]> {
-    match (policy.environment.is_empty(), own.is_empty()) {
-        (true, _) => Arc::clone(own),
+/// The environment variables of the task and of the caller. The caller's take precedence.
+fn merged_environment(policy: &Policy, callers: &Arc<[(String, String)]>) -> Arc<[(String, String)]> {
+    match (policy.environment.is_empty(), callers.is_empty()) {
+        (true, _) => Arc::clone(callers),
         (false, true) => Arc::clone(&policy.environment),
         (false, false) => {
-            let kept = policy.environment.iter().filter(|(name, _)| own.iter().all(|(n, _)| n != name));
-            kept.chain(own.iter()).cloned().collect()
+            let of_task =
+                policy.environment.iter().filter(|(name, _)| callers.iter().all(|(n, _)| n != name));
+            of_task.chain(callers.iter()).cloned().collect()
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How long runs take, learnt from runs that have ended.
+//! Estimates of run times from runs that have ended.
 
 use hashbrown::HashMap;
 use pilum_store::lock::{read, write};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A new run counts for an eighth, like a round-trip time in TCP (RFC 6298): the mean follows a
-/// change within some ten runs, and soon forgets an outlier.
+/// change within some ten runs, and an outlier soon loses its weight.
 const NEW_RUN_DIVISOR: u64 = 8;
 /// How many functions of a task have a mean of their own; runs of further ones count only for
 /// the task. Real components export fewer, under all their names.
@@ -16,12 +16,20 @@ const FUNCTIONS_MAX: usize = 256;
 /// The lowest estimate: the unit of estimates on the wire.
 const ESTIMATE_MIN: Duration = Duration::from_millis(1);
 
-/// A running mean of durations. Of two updates at the same moment one may be lost. A mean can
-/// bear that, and it saves a lock on the path of every call.
+/// A running mean of durations. Of two updates at the same moment one may be lost. This hardly
+/// changes a mean, and it saves a lock in every call.
 #[derive(Debug, Default)]
 pub(crate) struct RunningMean {
     /// Nanoseconds; 0 before the first duration.
     nanos: AtomicU64,
+}
+
+/// The run times of one task's functions.
+#[derive(Debug, Default)]
+pub(crate) struct RunTimes {
+    all: RunningMean,
+    /// Read on every call, written when a function runs for the first time.
+    by_function: RwLock<HashMap<FunctionName, RunningMean>>,
 }
 
 impl RunningMean {
@@ -43,14 +51,6 @@ impl RunningMean {
             nanos => Some(Duration::from_nanos(nanos)),
         }
     }
-}
-
-/// The run times of one task's functions.
-#[derive(Debug, Default)]
-pub(crate) struct RunTimes {
-    all: RunningMean,
-    /// Read on every call, written when a function runs for the first time.
-    by_function: RwLock<HashMap<FunctionName, RunningMean>>,
 }
 
 impl RunTimes {
@@ -106,8 +106,8 @@ mod tests {
         for _ in 0..100 {
             mean.record(Duration::from_millis(10));
         }
-        let learnt = mean.get().unwrap();
-        assert!(learnt < Duration::from_millis(11), "{learnt:?}");
+        let value = mean.get().unwrap();
+        assert!(value < Duration::from_millis(11), "{value:?}");
     }
 
     #[test]

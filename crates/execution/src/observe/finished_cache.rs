@@ -1,5 +1,5 @@
 //! A cache of ended asynchronous executions: those that ended or were read a moment ago. An
-//! ended execution does not change, so the cache agrees with the store.
+//! ended execution changes only when its dead letter is discarded, which removes it here.
 
 use crate::{Execution, Expiry};
 use moka::sync::Cache;
@@ -29,8 +29,8 @@ impl FinishedCache {
     /// An execution whose retention is not over.
     pub(crate) fn get(&self, tenant: &TenantId, id: &ExecutionId, expiry: Expiry) -> Option<Arc<Execution>> {
         let found = self.cache.get(&(tenant.clone(), id.clone()))?;
-        let over = if found.is_dead_letter { expiry.dead_letters_before } else { expiry.ended_before };
-        found.completed_at.is_some_and(|at| at >= over).then_some(found)
+        let bound = if found.is_dead_letter { expiry.dead_letters_before } else { expiry.ended_before };
+        found.completed_at.is_some_and(|at| at >= bound).then_some(found)
     }
 
     /// Adds an execution if it has ended.
@@ -45,7 +45,7 @@ impl FinishedCache {
         self.cache.invalidate(&(tenant.clone(), id.clone()));
     }
 
-    /// Removes all. This is cheaper than a search for some.
+    /// Removes all executions. This is cheaper than a search for those of one task.
     pub(crate) fn clear(&self) {
         self.cache.invalidate_all();
     }

@@ -1,4 +1,4 @@
-//! What calls and workers report, and others read.
+//! The observer: calls and workers report to it, and queries read it.
 
 use super::estimate::{self, RunningMean};
 use super::finished_cache::FinishedCache;
@@ -10,8 +10,8 @@ use pilum_types::FunctionName;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// The shortest time after which a refused caller is told to try again. It is short enough
-/// to get in soon, and long enough to leave the host its work.
+/// The shortest time after which a refused caller may try again. It is short enough that the
+/// caller soon gets a slot, and long enough that its tries do not load the host.
 const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
 
 /// Counters, run times, watchers and the cache of ended executions.
@@ -27,7 +27,7 @@ pub(crate) struct Observer {
 
 impl Observer {
     /// Records how long an attempt took that ran to its end.
-    pub(crate) fn learn<P>(&self, entry: &TaskEntry<P>, function: &FunctionName, took: Duration) {
+    pub(crate) fn record_run_time<P>(&self, entry: &TaskEntry<P>, function: &FunctionName, took: Duration) {
         self.run_time.record(took);
         entry.run_times().record(function, took);
     }

@@ -1,4 +1,4 @@
-//! Reading executions: synchronous and asynchronous ones as if they were kept in one place.
+//! Reads synchronous and asynchronous executions as if they were stored in one place.
 
 use super::observer::Observer;
 use super::stats::Stats;

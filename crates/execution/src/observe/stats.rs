@@ -43,7 +43,7 @@ pub struct Stats {
     pub guest_time: Duration,
 }
 
-/// The counters while they count.
+/// The counters that calls and workers increase.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     completed: AtomicU64,
@@ -52,44 +52,6 @@ pub(crate) struct Counters {
     timed_out: AtomicU64,
     refused: AtomicU64,
     guest_nanos: AtomicU64,
-}
-
-impl Counters {
-    /// Counts an execution that ended in `state`.
-    pub(crate) fn count_ended(&self, state: State) {
-        let counter = match state {
-            State::Completed => &self.completed,
-            State::Failed => &self.failed,
-            State::Cancelled => &self.cancelled,
-            State::Timeout => &self.timed_out,
-            State::Pending | State::Running => return,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Counts a request that did not become an execution.
-    pub(crate) fn count_refused(&self) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Adds the time that an attempt spent inside its guest.
-    pub(crate) fn add_guest_time(&self, guest: Duration) {
-        let nanos = u64::try_from(guest.as_nanos()).unwrap_or(u64::MAX);
-        self.guest_nanos.fetch_add(nanos, Ordering::Relaxed);
-    }
-
-    /// The counters now; fields that are not counted here are zero.
-    pub(crate) fn read(&self) -> Stats {
-        Stats {
-            completed: self.completed.load(Ordering::Relaxed),
-            failed: self.failed.load(Ordering::Relaxed),
-            cancelled: self.cancelled.load(Ordering::Relaxed),
-            timed_out: self.timed_out.load(Ordering::Relaxed),
-            refused: self.refused.load(Ordering::Relaxed),
-            guest_time: Duration::from_nanos(self.guest_nanos.load(Ordering::Relaxed)),
-            ..Stats::default()
-        }
-    }
 }
 
 /// Counts ended executions by tenant and function.
@@ -106,13 +68,51 @@ struct TenantCounters {
     other: AtomicU64,
 }
 
+impl Counters {
+    /// Counts an execution that ended in `state`.
+    pub(crate) fn count_ended(&self, state: State) {
+        let counter = match state {
+            State::Completed => &self.completed,
+            State::Failed => &self.failed,
+            State::Cancelled => &self.cancelled,
+            State::Timeout => &self.timed_out,
+            State::Pending | State::Running => unreachable!("an execution ends in a terminal state"),
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a request that did not become an execution.
+    pub(crate) fn count_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Adds the time that an attempt spent inside its guest.
+    pub(crate) fn add_guest_time(&self, guest: Duration) {
+        let nanos = u64::try_from(guest.as_nanos()).unwrap_or(u64::MAX);
+        self.guest_nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// The values of the counters; the other fields are zero.
+    pub(crate) fn read(&self) -> Stats {
+        Stats {
+            completed: self.completed.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            cancelled: self.cancelled.load(Ordering::Relaxed),
+            timed_out: self.timed_out.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
+            guest_time: Duration::from_nanos(self.guest_nanos.load(Ordering::Relaxed)),
+            ..Stats::default()
+        }
+    }
+}
+
 impl FunctionCounters {
     /// Counts an ended execution of `function`.
     pub(crate) fn count(&self, tenant: &TenantId, function: &FunctionName) {
-        let full = self.functions.load(Ordering::Relaxed) >= FUNCTIONS_MAX;
+        let is_full = self.functions.load(Ordering::Relaxed) >= FUNCTIONS_MAX;
         if let Some(tenant) = read(&self.tenants).get(tenant) {
             let counter = match tenant.functions.get(function) {
-                None if full => Some(&tenant.other),
+                None if is_full => Some(&tenant.other),
                 found => found,
             };
             if let Some(counter) = counter {
@@ -145,10 +145,10 @@ impl FunctionCounters {
         let mut tenants = write(&self.tenants);
         let tenant = tenants.entry(tenant.clone()).or_default();
         // Only the holder of this lock adds functions, so the bound cannot be exceeded.
-        let full = self.functions.load(Ordering::Relaxed) >= FUNCTIONS_MAX;
+        let is_full = self.functions.load(Ordering::Relaxed) >= FUNCTIONS_MAX;
         let counter = match tenant.functions.get(function) {
             Some(known) => known,
-            None if full => &tenant.other,
+            None if is_full => &tenant.other,
             None => {
                 self.functions.fetch_add(1, Ordering::Relaxed);
                 tenant.functions.entry(function.clone()).or_default()

@@ -1,4 +1,4 @@
-//! Following an execution: every change of its state, and its log lines.
+//! Watches an execution: every change of its state, and its log lines.
 
 use super::query::Query;
 use super::watchers::{Subscription, Update};
@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 
-/// How long a watcher waits for an update before it reads the execution. Changes that another
-/// host makes are not announced here.
+/// How long a watcher waits for an update before it reads the execution. This host does
+/// not announce changes that another host makes.
 const POLL_EVERY: Duration = Duration::from_secs(5);
 
 /// The updates about one execution, until it has ended. See [`Query::watch`].
@@ -24,7 +24,7 @@ pub struct Watch<R: Runtime, S: Store> {
 }
 
 impl<R: Runtime, S: Store> Watch<R, S> {
-    /// The next update: first how the execution stands, last how it ended, then `None`.
+    /// The next update: first the execution as it is, then its changes, last its end, then `None`.
     ///
     /// # Errors
     /// When the store fails.
@@ -71,8 +71,8 @@ impl<R: Runtime, S: Store> Watch<R, S> {
 }
 
 impl<R: Runtime, S: Store> Query<R, S> {
-    /// Follows an execution: how it stands, every change, its log lines, and how it ends.
-    /// `None` if there is no such execution.
+    /// Watches an execution: its state now, every change, its log lines, and its end. `None` if
+    /// there is no such execution.
     ///
     /// # Errors
     /// When the store fails.
@@ -87,7 +87,7 @@ impl<R: Runtime, S: Store> Query<R, S> {
         Ok(first.map(|first| Watch { query: Arc::clone(self), subscription, last: None, first: Some(first) }))
     }
 
-    /// The execution when it has ended, or as it stands after `patience`.
+    /// The execution when it has ended, or as it is after `timeout`.
     ///
     /// # Errors
     /// When the store fails.
@@ -95,7 +95,7 @@ impl<R: Runtime, S: Store> Query<R, S> {
         self: &Arc<Self>,
         tenant: &TenantId,
         id: &ExecutionId,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Option<Arc<Execution>>, RequestError> {
         let Some(mut watch) = self.watch(tenant, id).await? else { return Ok(None) };
         let ended = async {
@@ -103,7 +103,7 @@ impl<R: Runtime, S: Store> Query<R, S> {
             Ok::<_, RequestError>(())
         };
         // A timeout is no error here: the execution is read below in both cases.
-        if let Ok(failed) = tokio::time::timeout(patience, ended).await {
+        if let Ok(failed) = tokio::time::timeout(timeout, ended).await {
             failed?;
         }
         match &watch.last {

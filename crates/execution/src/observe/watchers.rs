@@ -1,4 +1,4 @@
-//! Who watches which execution, and what they are told.
+//! The watchers of executions, and the updates that they get.
 
 use crate::Execution;
 use pilum_call::LogSink;
@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::broadcast;
 
-/// How many updates are kept for a slow watcher. A slower one misses log lines, but not the
-/// end: it is told how the execution stands.
+/// How many updates wait for a slow watcher. A slower one misses the oldest
+/// updates, but not the end.
 pub(super) const BUFFERED_MAX: usize = 256;
+
 /// An update about an execution.
 #[derive(Debug, Clone)]
 pub enum Update {
-    /// The execution changed; this is how it stands now.
+    /// The execution changed; this is the execution now.
     Changed(Arc<Execution>),
     /// The execution wrote this log line.
     Logged(LogLine),
@@ -59,7 +60,7 @@ impl Watchers {
         }
         let sender = lock(&self.watched).get(&(tenant.clone(), id.clone())).cloned();
         if let Some(sender) = sender {
-            // The last watcher may have gone in the meantime.
+            // The last watcher may have unsubscribed in the meantime.
             let _ = sender.send(update());
         }
     }

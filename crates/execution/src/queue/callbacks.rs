@@ -1,4 +1,4 @@
-//! Callbacks: which are due, and when they are tried again. Delivery itself is the host's.
+//! Callbacks: which ones are due, and when they are tried again. The host delivers them.
 
 use crate::ctx::Ctx;
 use crate::{Callback, RequestError, Runtime, Store};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 const TRIES_MAX: u32 = 8;
 /// The longest wait after the first try. Each further wait is four times as long.
 const WAIT_FIRST: Duration = Duration::from_secs(2);
-/// How long to wait before the store is asked again when no callback is known to be due.
+/// How long to wait before the next query of the store when no callback is known to be due.
 const POLL_EVERY: Duration = Duration::from_secs(30);
 
 /// The callbacks of ended executions.
@@ -48,8 +48,8 @@ impl<R: Runtime, S: Store> Callbacks<R, S> {
         }
     }
 
-    /// Records a try: `may_retry` says whether another try could help. Returns whether
-    /// another try follows.
+    /// Records a failed or finished delivery: `may_retry` says whether another try could help.
+    /// Returns whether another try follows.
     ///
     /// # Errors
     /// When the store fails. The callback is due again after a restart then.

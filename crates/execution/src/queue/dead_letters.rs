@@ -19,12 +19,11 @@ impl<R: Runtime, S: Store> DeadLetters<R, S> {
     }
 
     /// Submits a dead letter's call again under a new id, which is returned, and removes it
-    /// from the list; `None` if there is no such dead letter. The new id is recorded first: so
-    /// the call is accepted once, however often this is asked and even if the host dies in
-    /// between.
+    /// from the list; `None` if there is no such dead letter. The new id is recorded first, so
+    /// repeated requests submit the call once, even if the host dies in between.
     ///
     /// # Errors
-    /// When the call is not accepted. The dead letter stays then.
+    /// When the call is not accepted. The dead letter stays in the list then.
     pub async fn redrive(
         &self,
         tenant: &TenantId,

@@ -15,7 +15,7 @@ impl<R: Runtime, S: Store> Queue<R, S> {
             if self.claim_and_spawn().await {
                 continue;
             }
-            // A wake during the claim is kept, so it is not missed.
+            // `Notify` stores a wake during the claim, so it is not lost.
             tokio::select! {
                 biased;
                 () = self.lifecycle.stop.cancelled() => return,
@@ -24,12 +24,12 @@ impl<R: Runtime, S: Store> Queue<R, S> {
         }
     }
 
-    /// Wakes the dispatcher when something becomes due, until the drain.
+    /// Wakes the dispatcher when an execution becomes due, until the drain.
     pub(crate) async fn run_due_timer(&self) {
         self.due_timer.run(&self.lifecycle.stop, &self.wake).await;
     }
 
-    /// Reports how an asynchronous execution stands now.
+    /// Reports a change of an asynchronous execution.
     pub(crate) fn changed(&self, execution: &Arc<Execution>) {
         if execution.state.is_terminal() {
             let entry = self.tasks.entry(&execution.tenant, &execution.task_id);
@@ -41,18 +41,18 @@ impl<R: Runtime, S: Store> Queue<R, S> {
         self.observer.watchers.publish(execution);
     }
 
-    /// Claims as many executions as there is room for, and spawns a worker for each; false if
-    /// there was none.
+    /// Claims as many executions as may be claimed now, and spawns a worker for each. Returns
+    /// whether there was one.
     async fn claim_and_spawn(self: &Arc<Self>) -> bool {
         if self.ctx.settings.asynchronous.max_concurrent_executions == 0 {
             return false;
         }
-        // A claim without room still handles late and lost executions.
-        let room = self.dispatch.room(self.ctx.clock.uptime());
+        // A claim with the limit 0 still handles late and lost executions.
+        let limit = self.dispatch.claim_limit(self.ctx.clock.uptime());
         let began = Instant::now();
         // A panic in a store must not end the dispatcher.
-        let claimed = catch_panic(self.ctx.store.claim(self.ctx.clock.now(), LEASE, room)).await;
-        let ClaimBatch { leases, changed, next_due } = match claimed {
+        let batch = catch_panic(self.ctx.store.claim(self.ctx.clock.now(), LEASE, limit)).await;
+        let ClaimBatch { leases, changed, next_due } = match batch {
             Ok(Ok(batch)) => batch,
             Ok(Err(error)) => {
                 tracing::error!(%error, "no execution could be claimed");
@@ -76,11 +76,11 @@ impl<R: Runtime, S: Store> Queue<R, S> {
         self.dispatch.claim_time.record(began.elapsed());
         for lease in leases {
             let active = self.dispatch.active.enter();
-            let held = self.dispatch.held.enter();
+            let claimed = self.dispatch.claimed.enter();
             let queue = Arc::clone(self);
             self.lifecycle.tracker.spawn(async move {
                 queue.execute(lease, active).await;
-                drop(held);
+                drop(claimed);
                 queue.wake.notify_one();
             });
         }
@@ -96,8 +96,8 @@ impl<R: Runtime, S: Store> Queue<R, S> {
     }
 
     /// How many executions workers hold.
-    pub(crate) fn held(&self) -> usize {
-        self.dispatch.held.count()
+    pub(crate) fn claimed(&self) -> usize {
+        self.dispatch.claimed.count()
     }
 
     /// How many runners are free, and how many executions are active.

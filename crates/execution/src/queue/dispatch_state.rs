@@ -1,4 +1,4 @@
-//! What the dispatcher knows about its runners, and how many executions it may claim.
+//! The dispatcher's state: its runners, their run times, and how many executions it may claim.
 
 use super::in_flight::InFlight;
 use crate::observe::estimate::RunningMean;
@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// The most executions that are claimed beyond those that can run at once: they wait for a
-/// runner, or their end is being recorded.
-const CLAIMED_AHEAD_MAX: usize = 128;
+/// runner, or a worker records their end.
+const CLAIMED_EARLY_MAX: usize = 128;
 
-/// What the dispatcher and its workers share.
+/// The state that the dispatcher and its workers share.
 #[derive(Debug)]
 pub(super) struct DispatchState {
     runners_max: usize,
@@ -26,7 +26,7 @@ pub(super) struct DispatchState {
     /// Claimed executions that run or wait for a runner.
     pub(super) active: InFlight,
     /// Those, and executions whose end is being recorded.
-    pub(super) held: InFlight,
+    pub(super) claimed: InFlight,
 }
 
 impl DispatchState {
@@ -38,7 +38,7 @@ impl DispatchState {
             attempt_time: RunningMean::default(),
             last_freed: AtomicU64::new(0),
             active: InFlight::default(),
-            held: InFlight::default(),
+            claimed: InFlight::default(),
         }
     }
 
@@ -49,20 +49,21 @@ impl DispatchState {
         self.last_freed.store(now, Ordering::Relaxed);
     }
 
-    /// How many executions may be claimed now: as many as can run; and if runs are shorter
-    /// than claims, so many more that the runners do not wait.
-    pub(super) fn room(&self, uptime: Duration) -> usize {
+    /// How many executions may be claimed now: as many as can run. If runs are shorter than
+    /// claims, more are claimed, so that the runners do not wait.
+    pub(super) fn claim_limit(&self, uptime: Duration) -> usize {
         let claim = self.claim_time.get().unwrap_or_default();
         let run = self.attempt_time.get().filter(|_| self.runners_come_free(claim, uptime));
         let run = run.unwrap_or(Duration::MAX);
         let per_claim = self.runners_max as u128 * claim.as_nanos() * 2 / run.as_nanos().max(1);
-        let ahead = usize::try_from(per_claim).unwrap_or(CLAIMED_AHEAD_MAX).min(CLAIMED_AHEAD_MAX);
-        let room = (self.runners_max + ahead).saturating_sub(self.active.count());
-        room.min((self.runners_max + CLAIMED_AHEAD_MAX).saturating_sub(self.held.count()))
+        let early = usize::try_from(per_claim).unwrap_or(CLAIMED_EARLY_MAX).min(CLAIMED_EARLY_MAX);
+        let limit = (self.runners_max + early).saturating_sub(self.active.count());
+        limit.min((self.runners_max + CLAIMED_EARLY_MAX).saturating_sub(self.claimed.count()))
     }
 
-    /// Whether runners become free about as often as executions are claimed. If all runners
-    /// run something long, an execution that is claimed early would only seem to run.
+    /// Whether runners become free about as often as executions are claimed. If all
+    /// runners have long runs, an execution that is claimed early would be RUNNING without a
+    /// runner.
     fn runners_come_free(&self, claim: Duration, uptime: Duration) -> bool {
         let freed = Duration::from_nanos(self.last_freed.load(Ordering::Relaxed));
         uptime.saturating_sub(freed) <= claim.saturating_mul(2)

@@ -1,4 +1,4 @@
-//! A timer that wakes the dispatcher when something becomes due.
+//! A timer that wakes the dispatcher when an execution becomes due.
 
 use pilum_store::lock::lock;
 use std::sync::Mutex;
@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// How long the dispatcher goes without asking the store. Another host may put work into a
+/// The longest time between two claims of the dispatcher. Another host may put work into a
 /// shared store without this host's knowledge.
 const POLL_EVERY: Duration = Duration::from_secs(30);
 
@@ -30,7 +30,7 @@ impl DueTimer {
         }
     }
 
-    /// Wakes the dispatcher through `wake` whenever something is due, until `stop`.
+    /// Wakes the dispatcher through `wake` whenever the moment has come, until `stop`.
     pub(super) async fn run(&self, stop: &CancellationToken, wake: &Notify) {
         loop {
             let at = self.next().unwrap_or_else(|| Instant::now() + POLL_EVERY);
@@ -38,8 +38,8 @@ impl DueTimer {
                 () = stop.cancelled() => return,
                 () = self.changed.notified() => {}
                 () = tokio::time::sleep_until(at) => {
-                    // Cleared before the wake: the dispatcher sets it again if it finds
-                    // something that becomes due later.
+                    // Cleared before the wake: the dispatcher sets the timer again if an
+                    // execution becomes due later.
                     self.clear();
                     wake.notify_one();
                 }

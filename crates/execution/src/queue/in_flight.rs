@@ -1,13 +1,13 @@
-//! Counting what is under way.
+//! A counter of executions under way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A counter of what is under way.
+/// Counts executions under way.
 #[derive(Debug, Default)]
 pub(super) struct InFlight(Arc<AtomicUsize>);
 
-/// One thing under way. It is counted until it is dropped.
+/// One execution under way. It is counted until this is dropped.
 #[derive(Debug)]
 pub(super) struct InFlightGuard(Arc<AtomicUsize>);
 
@@ -18,7 +18,7 @@ impl InFlight {
         InFlightGuard(Arc::clone(&self.0))
     }
 
-    /// How many are under way.
+    /// How many executions are under way.
     pub(super) fn count(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }

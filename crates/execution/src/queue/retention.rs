@@ -1,7 +1,7 @@
-//! Removing ended executions whose retention is over.
+//! Removes ended executions whose retention is over.
 
 use super::Queue;
-use crate::settings::RETENTION_SWEEP_EVERY;
+use crate::settings::EXPIRE_EVERY;
 use crate::{Runtime, Store};
 
 /// How many executions are removed at a time, so that submissions never wait long for the
@@ -9,12 +9,12 @@ use crate::{Runtime, Store};
 const BATCH: usize = 500;
 
 impl<R: Runtime, S: Store> Queue<R, S> {
-    /// Removes expired executions again and again until the drain.
+    /// Removes expired executions at each interval until the drain.
     pub(crate) async fn run_retention(&self) {
         loop {
             tokio::select! {
                 () = self.lifecycle.stop.cancelled() => return,
-                () = tokio::time::sleep(RETENTION_SWEEP_EVERY) => self.remove_expired().await,
+                () = tokio::time::sleep(EXPIRE_EVERY) => self.remove_expired().await,
             }
         }
     }

@@ -1,10 +1,10 @@
-//! Submitting a call: the store accepts it, and the caller gets its id.
+//! Submits a call: the store accepts it, and the caller gets its id.
 
 use super::Queue;
 use crate::ctx::ids;
 use crate::ctx::limits::EffectiveLimits;
 use crate::observe::estimate;
-use crate::settings::RETENTION_SWEEP_EVERY;
+use crate::settings::EXPIRE_EVERY;
 use crate::tasks::TaskEntry;
 use crate::{
     Admission, Execution, Invocation, Reply, RequestError, RequestField, Runtime, Store, Submission,
@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 impl<R: Runtime, S: Store> Queue<R, S> {
-    /// Accepts a call that runs later.
+    /// Submits a call that runs later.
     pub(crate) async fn submit(&self, invocation: Invocation) -> Result<Reply, RequestError> {
         let arrived = Instant::now();
         let limits = EffectiveLimits::of(&self.ctx.settings, &invocation)?;
@@ -26,7 +26,7 @@ impl<R: Runtime, S: Store> Queue<R, S> {
         self.ctx.runtime.check(&resolved.prepared, &invocation.function, &invocation.parameters)?;
         let mut reservation = self.tasks.reserve(resolved.task)?;
 
-        let has_own_id = invocation.execution_id.is_some();
+        let has_client_id = invocation.execution_id.is_some();
         // A generated id cannot be in use already.
         let submitting = match &invocation.execution_id {
             None => None,
@@ -54,7 +54,7 @@ impl<R: Runtime, S: Store> Queue<R, S> {
         let persisted =
             if reservation.is_new() { Box::pin(self.tasks.persist(&mut reservation)).await? } else { None };
         let id = submission.id.clone();
-        let admission = self.admission(&reservation.entry, &submission.function, has_own_id);
+        let admission = self.admission(&reservation.entry, &submission.function, has_client_id);
         reservation.register_on_drop(true);
         let submitted = self.ctx.store.submit(submission, admission, self.ctx.clock.now()).await?;
         drop(submitting);
@@ -98,7 +98,7 @@ impl<R: Runtime, S: Store> Queue<R, S> {
 
     /// The error for a store that has reached its bound in bytes.
     pub(super) fn store_full(&self, max_bytes: u64) -> RequestError {
-        RequestError::OutOfSpace { max_bytes, retry_after: RETENTION_SWEEP_EVERY }
+        RequestError::OutOfSpace { max_bytes, retry_after: EXPIRE_EVERY }
     }
 
     /// The reply for an execution that the store has accepted.
@@ -135,11 +135,11 @@ impl<R: Runtime, S: Store> Queue<R, S> {
         }
         let all = self.observer.run_time.get();
         let own = entry.run_times().mean(&execution.function).or(all).unwrap_or(preparation);
-        // The executions before this one may be of any task, so the mean of all counts for
-        // them.
+        // The executions before this one may belong to any task, so the mean over all functions
+        // is used for them.
         let other = all.unwrap_or(own);
-        let at_once = self.ctx.settings.asynchronous.max_concurrent_executions;
-        estimate::until_end(own, other, execution.queue_position.unwrap_or(1), at_once)
+        let runners = self.ctx.settings.asynchronous.max_concurrent_executions;
+        estimate::until_end(own, other, execution.queue_position.unwrap_or(1), runners)
     }
 
     fn check_callback(&self, invocation: &Invocation) -> Result<(), RequestError> {

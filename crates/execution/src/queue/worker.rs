@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 /// How long a lease lasts without a renewal. It is longer than any pause of a healthy host, and
-/// shorter than people wait.
+/// short enough that a caller of a lost execution still waits.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 /// How often a worker renews its lease. One renewal may be late and the next one may fail
 /// before the lease is lost.
@@ -38,14 +38,14 @@ enum RunEnd {
     LeaseLost,
 }
 
-/// An attempt that ended by itself.
+/// The result of an attempt that ended by itself.
 struct AttemptResult {
     outcome: Outcome,
     /// Whether another attempt is allowed. The class of the failure must allow it too.
     may_retry: bool,
 }
 
-/// What the worker records of its run.
+/// The record that the worker writes about its run.
 enum RunRecord {
     Finish(Arc<Outcome>),
     RetryAt(SystemTime, AttemptEnd),
@@ -72,13 +72,13 @@ impl<R: Runtime, S: Store> Queue<R, S> {
                     tokio::time::sleep(STORE_PAUSE).await;
                     return RunEnd::NotBegun;
                 }
-                // Logged after it was recorded: every logged run is a recorded run.
+                // Logged after the store has recorded it, so every logged attempt is recorded.
                 tracing::debug!(id = %fence.id, attempt = lease.attempt, "an attempt begins");
                 fail_point::reach("run.before");
                 let began = Instant::now();
                 let result = catch_panic(self.attempt(&lease, entry.as_deref())).await;
                 if let Some(entry) = &entry {
-                    self.observer.learn(entry, &lease.submission.function, began.elapsed());
+                    self.observer.record_run_time(entry, &lease.submission.function, began.elapsed());
                 }
                 self.dispatch.runner_freed(began.elapsed(), self.ctx.clock.uptime());
                 fail_point::reach("run.after");
@@ -126,7 +126,7 @@ impl<R: Runtime, S: Store> Queue<R, S> {
         guard.handle.end();
     }
 
-    /// Renews the lease again and again; returns when it is lost.
+    /// Renews the lease at each interval; returns when it is lost.
     async fn renew(&self, lease: &Lease) {
         loop {
             tokio::time::sleep(RENEW_EVERY).await;
@@ -145,7 +145,7 @@ impl<R: Runtime, S: Store> Queue<R, S> {
         }
     }
 
-    /// Runs one attempt, from finding the code to the outcome.
+    /// Runs one attempt: finds the code, binds the call and runs it.
     async fn attempt(&self, lease: &Lease, entry: Option<&TaskEntry<R::Prepared>>) -> AttemptResult {
         let Some(entry) = entry else {
             return AttemptResult::not_run("the task was deleted", false);
@@ -186,12 +186,12 @@ impl<R: Runtime, S: Store> Queue<R, S> {
         }
     }
 
-    /// What to record of an attempt that ended by itself.
+    /// The record of an attempt that ended by itself.
     fn record_of(&self, lease: &Lease, wait: Duration, result: AttemptResult) -> RunRecord {
-        let retries = self.ctx.settings.asynchronous.enable_retries && result.may_retry;
-        let left = lease.attempt <= lease.submission.max_retries;
+        let may_retry = self.ctx.settings.asynchronous.enable_retries && result.may_retry;
+        let has_retries = lease.attempt <= lease.submission.max_retries;
         match &result.outcome.result {
-            Err(failure) if retries && left && failure.code.retry_class() == RetryClass::Maybe => {
+            Err(failure) if may_retry && has_retries && failure.code.retry_class() == RetryClass::Maybe => {
                 let not_before = self.ctx.clock.now() + backoff::full_jitter(lease.attempt);
                 let instance = result.outcome.instance.clone();
                 RunRecord::RetryAt(not_before, AttemptEnd { failure: failure.clone(), instance })
@@ -200,8 +200,8 @@ impl<R: Runtime, S: Store> Queue<R, S> {
         }
     }
 
-    /// Writes the record, with as many tries as it takes: an execution must not run again only
-    /// because the storage was full for a while.
+    /// Writes the record, and tries again until the store accepts or refuses it: an execution must
+    /// not run again only because the storage was full for a while.
     async fn write_record(&self, lease: &Lease, record: &RunRecord) {
         loop {
             let error = match self.try_write_record(lease, record).await {
@@ -261,13 +261,13 @@ impl AttemptResult {
         Self { outcome: Outcome::failed(Failure::new(FailureCode::HostError, message)), may_retry }
     }
 
-    /// The code was ready when the execution was accepted, and is not ready now.
+    /// The code could be prepared when the execution was accepted, and cannot be prepared now.
     fn not_prepared(error: &PrepareError) -> Self {
         match error {
             PrepareError::Unavailable(_) => Self::not_run(&error.to_string(), true),
             PrepareError::Internal(text) => {
-                tracing::error!(text, "code could not be made ready for an accepted execution");
-                Self::not_run("the host could not make the code ready", true)
+                tracing::error!(text, "the code of an accepted execution could not be prepared");
+                Self::not_run("the host could not prepare the code", true)
             }
             PrepareError::InvalidSource { .. }
             | PrepareError::ChecksumMismatch { .. }

@@ -7,20 +7,20 @@ use pilum_types::{Outcome, Parameter, RetryClass};
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// What further attempts of a call need.
+/// The parts of a call that further attempts need.
 pub(super) struct RetryPlan<R: Runtime> {
     prepared: Arc<R::Prepared>,
     attempts_max: u32,
     context: CallContext,
 }
 
-/// What the pause before another attempt ended with.
+/// The end of the pause before another attempt.
 enum NextAttempt<Call> {
     /// The call, bound again.
     Bound(Call),
     /// The call was cancelled during the pause.
     Cancelled(Outcome),
-    /// The call does not bind any more, although it did before.
+    /// The call cannot be bound again, although the first attempt was bound.
     DoesNotBind,
 }
 
@@ -51,10 +51,10 @@ impl<R: Runtime, S: Store> SyncCallGuard<'_, R, S> {
             };
             let ended = self.end_attempt(&outcome, cancelled);
             let retry = retry_plan.as_ref().and_then(|plan| self.retry(&outcome, ended, deadline, plan));
-            let Some((plan, parameters, next)) = retry else {
+            let Some((plan, parameters, retry_at)) = retry else {
                 return self.end(outcome, ended);
             };
-            match Box::pin(self.bind_again(parameters, next, plan)).await {
+            match Box::pin(self.bind_again(parameters, retry_at, plan)).await {
                 NextAttempt::Bound(next) => call = next,
                 NextAttempt::Cancelled(outcome) => return self.end(outcome, Instant::now()),
                 NextAttempt::DoesNotBind => return self.end(outcome, ended),
@@ -78,16 +78,16 @@ impl<R: Runtime, S: Store> SyncCallGuard<'_, R, S> {
         if !may_help || self.attempts() >= plan.attempts_max {
             return None;
         }
-        let next = ended + backoff::full_jitter(self.attempts());
-        let submission = self.execution.submission.as_ref().filter(|_| next < deadline)?;
-        Some((plan, submission.parameters.clone(), next))
+        let retry_at = ended + backoff::full_jitter(self.attempts());
+        let submission = self.execution.submission.as_ref().filter(|_| retry_at < deadline)?;
+        Some((plan, submission.parameters.clone(), retry_at))
     }
 
-    /// Waits until `next` and binds the call again.
+    /// Waits until `retry_at` and binds the call again.
     async fn bind_again(
         &self,
         parameters: Vec<Parameter>,
-        next: Instant,
+        retry_at: Instant,
         plan: &RetryPlan<R>,
     ) -> NextAttempt<R::Call> {
         tokio::select! {
@@ -95,11 +95,11 @@ impl<R: Runtime, S: Store> SyncCallGuard<'_, R, S> {
             reason = self.execution.cancel_handle.cancelled() => {
                 return NextAttempt::Cancelled(Outcome::cancelled(reason));
             }
-            () = tokio::time::sleep_until(next) => {}
+            () = tokio::time::sleep_until(retry_at) => {}
         }
         match self.bind(&plan.prepared, parameters) {
             Ok(call) => NextAttempt::Bound(call),
-            Err(_bound_before) => NextAttempt::DoesNotBind,
+            Err(_error) => NextAttempt::DoesNotBind,
         }
     }
 }

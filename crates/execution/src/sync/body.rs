@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio_util::task::AbortOnDropHandle;
 
-/// How many bytes the body of a response has, if that is known beforehand.
+/// How many bytes the body of a response has, if the response says so.
 pub(super) fn body_bytes(response: &HttpResponse) -> Option<u64> {
     let has_none = matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     if has_none || response.body().is_end_stream() {
@@ -22,12 +22,12 @@ pub(super) fn body_bytes(response: &HttpResponse) -> Option<u64> {
 pub(super) struct BodyWithCall<B> {
     body: B,
     run: Option<AbortOnDropHandle<Result<Reply, RequestError>>>,
-    /// How many bytes are still to come, if the response says how many it has.
+    /// How many bytes of the body are not read yet, if that is known.
     left: Option<u64>,
 }
 
 impl<B> BodyWithCall<B> {
-    /// `left` is the number of bytes still to come, if it is known.
+    /// `left` is the length of the body in bytes, if it is known.
     pub(super) fn new(
         body: B,
         run: AbortOnDropHandle<Result<Reply, RequestError>>,
@@ -67,8 +67,8 @@ impl<B: Body<Data = Bytes, Error = HttpBodyError> + Unpin> Body for BodyWithCall
 }
 
 impl<B> Drop for BodyWithCall<B> {
-    /// A reader that has read the whole body does not need the call, and lets it finish. A
-    /// reader that goes away before that stops the call.
+    /// If the reader has read the whole body, the call continues to its end. If the reader goes
+    /// away before that, the call stops.
     fn drop(&mut self) {
         if let Some(run) = self.run.take().filter(|_| self.left == Some(0)) {
             drop(run.detach());

@@ -8,7 +8,7 @@ use pilum_types::{FunctionName, Outcome, Priority, State, TaskId};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-/// A synchronous execution. Its call writes it, and everybody reads it.
+/// A synchronous execution. Only its call writes it.
 #[derive(Debug)]
 pub(crate) struct SyncExecution {
     /// Its tenant and its id.
@@ -19,7 +19,7 @@ pub(crate) struct SyncExecution {
     pub(crate) function: FunctionName,
     /// How the caller receives the result.
     pub(crate) mode: Mode,
-    /// What the caller asked for, if it is needed again: to recognise a repeat, or for another
+    /// The caller's request, if it is needed again: to recognise a repeated call, or for another
     /// attempt.
     pub(crate) submission: Option<Box<Submission>>,
     /// Cancels it, and signals its end.
@@ -59,9 +59,11 @@ impl SyncExecution {
 
     /// Records that attempt `number` begins.
     pub(crate) fn begin_attempt(&self, number: u32, now: SystemTime) {
-        if let Progress::Running { attempts, .. } = &mut *lock(&self.progress) {
-            attempts.push(Attempt { number, started_at: now, took: None, failure: None, instance: None });
-        }
+        let mut progress = lock(&self.progress);
+        let Progress::Running { attempts, .. } = &mut *progress else {
+            unreachable!("an attempt begins only after the admission and before the end")
+        };
+        attempts.push(Attempt { number, started_at: now, took: None, failure: None, instance: None });
     }
 
     /// Records that the attempt under way ended with `outcome`.
@@ -79,8 +81,9 @@ impl SyncExecution {
         let mut progress = lock(&self.progress);
         let (since, attempts) = match &mut *progress {
             Progress::Running { since, attempts } => (*since, std::mem::take(attempts)),
-            Progress::IdClaimed => (now, Vec::new()),
-            Progress::Ended(execution) => return Arc::clone(execution),
+            Progress::IdClaimed | Progress::Ended(_) => {
+                unreachable!("an execution ends once, after its admission")
+            }
         };
         let state = Execution::end_state(&outcome);
         let ended = self.execution(state, since, attempts);

@@ -1,5 +1,5 @@
-//! Synchronous executions. They are kept in memory for a while, so that status, listings and
-//! repeated calls find them. Their record is not durable.
+//! Synchronous executions. They stay in memory for a while after their end, so that status,
+//! listings and repeated calls find them. They are not durable.
 
 use super::execution::SyncExecution;
 use super::key::Key;
@@ -16,13 +16,13 @@ use std::time::SystemTime;
 /// The number of parts with a lock of their own. It is a few times the usual number of cores,
 /// so that calls rarely wait for each other.
 const SHARDS: usize = 16;
-/// The most ended executions that are kept, in all shards: some minutes of a busy host.
+/// The most ended executions in all shards: some minutes of a busy host.
 const ENDED_MAX: usize = 10_000;
-/// The most bytes that ended executions hold. It is small beside one instance pool.
+/// The most bytes that ended executions hold. It is much less than one instance pool holds.
 const ENDED_MAX_BYTES: usize = 64 << 20;
 
-/// The synchronous executions that execution and those that ended lately. Running executions are
-/// never evicted; there are at most as many as slots.
+/// The synchronous executions that run, and those that ended a short time ago. Running
+/// executions are never evicted; there are at most as many as slots.
 #[derive(Debug)]
 pub(crate) struct SyncExecutions {
     shards: [Mutex<Shard>; SHARDS],
@@ -31,7 +31,7 @@ pub(crate) struct SyncExecutions {
     bounds: Bounds,
 }
 
-/// How much is kept of ended executions.
+/// The bounds of ended executions.
 #[derive(Debug, Clone, Copy)]
 struct Bounds {
     /// Ended executions in each shard. Ids spread evenly, so the evicted execution is one of
@@ -74,8 +74,8 @@ pub(crate) enum IdClaim {
     Submitting,
 }
 
-/// Keeps synchronous calls from claiming an id while a submission with it is on its way to the
-/// store.
+/// Prevents synchronous calls from claiming an id while a submission with it is on its way to
+/// the store.
 #[derive(Debug)]
 pub(crate) struct SubmittingId<'a> {
     executions: &'a SyncExecutions,
@@ -180,10 +180,11 @@ impl SyncExecutions {
     /// Removes the ended executions of a task; returns how many.
     pub(crate) fn remove_ended(&self, tenant: &TenantId, task_id: &TaskId) -> usize {
         self.remove_from_shards(|shard| {
-            let ours = |old: &Ended| old.execution.key.tenant == *tenant && old.execution.task_id == *task_id;
-            let (removed, kept): (VecDeque<_>, _) =
-                std::mem::take(&mut shard.ended).into_iter().partition(ours);
-            shard.ended = kept;
+            let is_of_task =
+                |old: &Ended| old.execution.key.tenant == *tenant && old.execution.task_id == *task_id;
+            let (removed, others): (VecDeque<_>, _) =
+                std::mem::take(&mut shard.ended).into_iter().partition(is_of_task);
+            shard.ended = others;
             for old in &removed {
                 shard.remove(&old.execution.key);
             }
@@ -226,11 +227,11 @@ impl SyncExecutions {
         wanted_executions
     }
 
-    /// Removes entries of every shard. Their memory is freed outside of the locks.
-    fn remove_from_shards(&self, out_of: impl Fn(&mut Shard) -> VecDeque<Ended>) -> usize {
+    /// Removes ended executions from every shard. Their memory is freed outside of the locks.
+    fn remove_from_shards(&self, remove: impl Fn(&mut Shard) -> VecDeque<Ended>) -> usize {
         let mut count = 0;
         for shard in &self.shards {
-            let removed = out_of(&mut lock(shard));
+            let removed = remove(&mut lock(shard));
             count += removed.len();
             self.subtract_bytes(removed.iter().map(|old| old.bytes).sum());
         }
@@ -262,11 +263,12 @@ impl SyncExecutions {
         }
     }
 
-    /// Evicts the oldest execution of a shard that has more than `keep`; false if it has not.
-    fn evict_from(&self, shard: &Mutex<Shard>, keep: usize) -> bool {
+    /// Evicts the oldest execution of a shard if more than `min` have ended there. Returns whether
+    /// it evicted one.
+    fn evict_from(&self, shard: &Mutex<Shard>, min: usize) -> bool {
         let evicted = {
             let mut shard = lock(shard);
-            if shard.ended.len() > keep { shard.evict_oldest() } else { None }
+            if shard.ended.len() > min { shard.evict_oldest() } else { None }
         };
         if let Some(evicted) = &evicted {
             self.subtract_bytes(evicted.bytes);

@@ -1,5 +1,5 @@
-//! What a synchronous call holds while it is under way. It is freed when the call ends or
-//! when the call's future is dropped, whichever comes first.
+//! The guard of a synchronous call under way: its slot, its id and its record. The guard frees
+//! them when the call ends or when the call's future is dropped.
 
 use super::SyncCalls;
 use super::execution::SyncExecution;
@@ -19,6 +19,9 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 /// How much longer than its own timeout a repeated call waits for the first one. It is more
 /// than a run can overrun its deadline.
 const REPEAT_GRACE: Duration = Duration::from_secs(1);
+
+/// The text of a panic that only a mistake in this crate can cause.
+const NOT_ADMITTED: &str = "a call has attempts and an end only after its admission";
 
 /// A synchronous call under way.
 pub(super) struct SyncCallGuard<'a, R: Runtime, S: Store> {
@@ -88,7 +91,7 @@ impl<'a, R: Runtime, S: Store> SyncCallGuard<'a, R, S> {
         }
     }
 
-    /// Makes the call an execution. It waited for its slot for `queue_wait`.
+    /// Makes the call an execution. `queue_wait` is how long it waited for its slot.
     ///
     /// # Errors
     /// When the task was deleted after it was looked up.
@@ -139,16 +142,13 @@ impl<'a, R: Runtime, S: Store> SyncCallGuard<'a, R, S> {
 
     /// How many attempts have begun.
     pub(super) fn attempts(&self) -> u32 {
-        match &self.phase {
-            Phase::Admitted(admitted) => admitted.attempts,
-            Phase::New | Phase::IdClaimed | Phase::Ended => 0,
-        }
+        self.admitted().attempts
     }
 
     /// Records that an attempt begins at `now`. The first attempt (`None`) begins at the
     /// admission.
     pub(super) fn begin_attempt(&mut self, now: Option<Instant>) -> Instant {
-        let Phase::Admitted(admitted) = &mut self.phase else { return Instant::now() };
+        let Phase::Admitted(admitted) = &mut self.phase else { unreachable!("{NOT_ADMITTED}") };
         admitted.attempts += 1;
         admitted.attempt_began = now.unwrap_or(admitted.attempt_began);
         self.execution.begin_attempt(admitted.attempts, self.calls.ctx.clock.at(admitted.attempt_began));
@@ -158,13 +158,11 @@ impl<'a, R: Runtime, S: Store> SyncCallGuard<'a, R, S> {
     /// Records that the attempt ends now, with this outcome.
     pub(super) fn end_attempt(&mut self, outcome: &Outcome, cancelled: bool) -> Instant {
         let now = Instant::now();
-        if let Phase::Admitted(admitted) = &self.phase {
-            let took = now.saturating_duration_since(admitted.attempt_began);
-            self.execution.end_attempt(outcome, took);
-            self.calls.observer.counters.add_guest_time(outcome.usage.guest);
-            if !cancelled {
-                self.calls.observer.learn(&self.entry, &self.execution.function, took);
-            }
+        let took = now.saturating_duration_since(self.admitted().attempt_began);
+        self.execution.end_attempt(outcome, took);
+        self.calls.observer.counters.add_guest_time(outcome.usage.guest);
+        if !cancelled {
+            self.calls.observer.record_run_time(&self.entry, &self.execution.function, took);
         }
         now
     }
@@ -172,10 +170,12 @@ impl<'a, R: Runtime, S: Store> SyncCallGuard<'a, R, S> {
     /// Records the end, frees what the call held, and wakes everything that waits for the end.
     pub(super) fn end(&mut self, mut outcome: Outcome, at: Instant) -> Arc<Execution> {
         let at = self.calls.ctx.clock.at(at);
-        if let Phase::Admitted(admitted) = std::mem::replace(&mut self.phase, Phase::Ended) {
-            outcome.usage.queue_wait = admitted.queue_wait;
-            outcome.usage.attempt = admitted.attempts;
-        }
+        let Phase::Admitted(admitted) = std::mem::replace(&mut self.phase, Phase::Ended) else {
+            unreachable!("{NOT_ADMITTED}")
+        };
+        outcome.usage.queue_wait = admitted.queue_wait;
+        outcome.usage.attempt = admitted.attempts;
+        drop(admitted);
         let bytes = size_estimate(Some(&outcome), self.execution.submission.as_deref());
         let execution = self.execution.end(outcome, at);
         self.calls.executions.ended(&self.execution, at, bytes);
@@ -183,6 +183,11 @@ impl<'a, R: Runtime, S: Store> SyncCallGuard<'a, R, S> {
         self.execution.cancel_handle.end();
         self.calls.observer.watchers.publish(&execution);
         execution
+    }
+
+    fn admitted(&self) -> &Admitted<'a> {
+        let Phase::Admitted(admitted) = &self.phase else { unreachable!("{NOT_ADMITTED}") };
+        admitted
     }
 
     /// The reply to a repeated call whose timeout is over before the first call has ended.

@@ -1,4 +1,4 @@
-//! Requests to http handlers.
+//! Passes requests to http handlers.
 
 use super::SyncCalls;
 use super::body::{BodyWithCall, body_bytes};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-/// The answer to a request to an http handler.
+/// The reply to a request to an http handler.
 #[derive(Debug)]
 pub enum HttpReply {
     /// The handler's response. The call ends with the body: a body that is dropped before its
@@ -24,7 +24,7 @@ pub enum HttpReply {
 
 impl<R: Runtime, S: Store> SyncCalls<R, S> {
     /// Passes a request to a task's http handler. The call runs in this future until there is
-    /// a response. If the call has not ended by then, it runs on beside its body.
+    /// a response. If the call has not ended by then, it continues in a task of its own.
     pub(crate) async fn handle(
         self: &Arc<Self>,
         invocation: Invocation,

@@ -24,15 +24,15 @@ impl<R: Runtime, S: Store> SyncCalls<R, S> {
         let limits = EffectiveLimits::of(settings, &invocation)?;
         let Invocation { tenant, target, function, parameters, execution_id, environment, .. } = invocation;
         let (force_new_instance, mode) = (invocation.force_new_instance, invocation.mode);
-        // Output that has been given out cannot be taken back, so such a call has one attempt.
+        // Output that the reader has received cannot be withdrawn, so such a call has one attempt.
         let may_retry = settings.sync.enable_retries && io.is_none();
         let attempts_max = if may_retry { limits.max_retries.saturating_add(1) } else { 1 };
         let CallIo { request, output, admitted } = io.map_or_else(CallIo::default, |io| *io);
 
         let resolved = self.tasks.resolve(&tenant, target).await?;
-        // A copy of the parameters is kept to recognise a repeat, or for another attempt.
-        let is_kept = execution_id.is_some() || attempts_max > 1;
-        let kept = is_kept.then(|| parameters.clone());
+        // A copy of the parameters is needed to recognise a repeated call, or for another attempt.
+        let needs_copy = execution_id.is_some() || attempts_max > 1;
+        let copied_parameters = needs_copy.then(|| parameters.clone());
         let call = match request {
             None => self.ctx.runtime.bind(&resolved.prepared, &function, parameters)?,
             Some(request) => self.ctx.runtime.bind_request(&resolved.prepared, request)?,
@@ -41,9 +41,9 @@ impl<R: Runtime, S: Store> SyncCalls<R, S> {
         let task = Arc::clone(&reservation.entry.task);
         let timeout = limits.timeout(&task.spec.policy);
 
-        let has_own_id = execution_id.is_some();
+        let has_client_id = execution_id.is_some();
         let id = execution_id.unwrap_or_else(|| ids::execution(self.ctx.clock.at(arrived)));
-        let submission = kept.map(|parameters| {
+        let submission = copied_parameters.map(|parameters| {
             Box::new(Submission {
                 id: id.clone(),
                 tenant: tenant.clone(),
@@ -61,7 +61,7 @@ impl<R: Runtime, S: Store> SyncCalls<R, S> {
         let key = Key::new(tenant, id);
         let execution = SyncExecution::new(key, task.id.clone(), function.clone(), mode, submission);
         let mut guard = SyncCallGuard::new(self, Arc::clone(&reservation.entry), execution);
-        if has_own_id && let Some(reply) = Box::pin(guard.claim_id(timeout)).await? {
+        if has_client_id && let Some(reply) = Box::pin(guard.claim_id(timeout)).await? {
             return Ok(reply);
         }
         let (slot, queue_wait) = self.slot().await?;

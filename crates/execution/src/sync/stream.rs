@@ -13,10 +13,10 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
-/// How many chunks a guest may be ahead of its reader. A chunk has at most 64 KiB, and often
+/// How many chunks wait for a slow reader. A chunk has at most 64 KiB, and often
 /// 4 KiB: WASI cuts a command's output into pieces of that size.
-const CHUNKS_AHEAD_MAX: usize = 32;
-/// Chunks that wait are joined up to this size, in bytes: a message for every 4 KiB would cost
+const CHUNKS_WAITING_MAX: usize = 32;
+/// Waiting chunks are joined up to this size, in bytes: a message for every 4 KiB would cost
 /// more than its content.
 const CHUNK_MAX_BYTES: usize = 64 << 10;
 
@@ -25,7 +25,7 @@ const CHUNK_MAX_BYTES: usize = 64 << 10;
 pub struct StreamingCall {
     id: ExecutionId,
     chunks: mpsc::Receiver<Bytes>,
-    /// A chunk that did not fit into the joined one before it.
+    /// A chunk that did not fit into the joined chunk before it.
     next: Option<Bytes>,
     run: Option<AbortOnDropHandle<Result<Reply, RequestError>>>,
 }
@@ -55,7 +55,7 @@ impl StreamingCall {
             None => self.chunks.recv().await,
         };
         if let Some(first) = first {
-            return Ok(Some(Chunk::Bytes(self.with_waiting(first))));
+            return Ok(Some(Chunk::Bytes(self.join_waiting(first))));
         }
         let Some(run) = &mut self.run else { return Ok(None) };
         let ended = run.await;
@@ -67,21 +67,21 @@ impl StreamingCall {
         }
     }
 
-    /// A chunk joined with those that wait behind it, as far as they fit.
-    fn with_waiting(&mut self, first: Bytes) -> Bytes {
-        let mut whole = BytesMut::new();
+    /// Joins a chunk with the waiting chunks after it, up to the bound.
+    fn join_waiting(&mut self, first: Bytes) -> Bytes {
+        let mut joined = BytesMut::new();
         while let Ok(next) = self.chunks.try_recv() {
-            if first.len().max(whole.len()) + next.len() > CHUNK_MAX_BYTES {
+            if first.len().max(joined.len()) + next.len() > CHUNK_MAX_BYTES {
                 self.next = Some(next);
                 break;
             }
-            if whole.is_empty() {
-                whole.reserve(CHUNK_MAX_BYTES);
-                whole.extend_from_slice(&first);
+            if joined.is_empty() {
+                joined.reserve(CHUNK_MAX_BYTES);
+                joined.extend_from_slice(&first);
             }
-            whole.extend_from_slice(&next);
+            joined.extend_from_slice(&next);
         }
-        if whole.is_empty() { first } else { whole.freeze() }
+        if joined.is_empty() { first } else { joined.freeze() }
     }
 }
 
@@ -91,7 +91,7 @@ impl<R: Runtime, S: Store> SyncCalls<R, S> {
         self: &Arc<Self>,
         invocation: Invocation,
     ) -> Result<StreamingCall, RequestError> {
-        let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD_MAX);
+        let (sender, chunks) = mpsc::channel(CHUNKS_WAITING_MAX);
         let (admitted, admission) = oneshot::channel();
         let io = CallIo { request: None, output: OutputMode::Stream(sender), admitted: Some(admitted) };
         let run = self.lifecycle.tracker.spawn(self.invoke_catching_panics(invocation, io));

@@ -1,7 +1,7 @@
-//! Deploying tasks: registering new ones, making new revisions, and going back to earlier
-//! revisions.
+//! Deploys tasks: registers new ones, makes new revisions, and activates earlier revisions
+//! again.
 //!
-//! A call that runs keeps the revision it began with. An execution that waits runs with the
+//! A running call stays with the revision that it began with. A waiting execution runs with the
 //! revision that is active when it is claimed.
 
 use super::Tasks;
@@ -13,8 +13,8 @@ use crate::{RequestError, Revision, Runtime, Store, Task, TaskSpec};
 use pilum_types::{Description, TaskId, TenantId};
 use std::sync::Arc;
 
-/// How many revisions of a task are kept besides the active one.
-const REVISIONS_KEPT_MAX: usize = 10;
+/// How many revisions of a task are stored besides the active one.
+const OTHER_REVISIONS_MAX: usize = 10;
 
 /// A task and the description of its code.
 #[derive(Debug, Clone)]
@@ -36,11 +36,11 @@ pub struct DeployResult {
 
 impl<R: Runtime, S: Store> Tasks<R, S> {
     /// Deploys `spec` under its name: as a new task, or as a new revision of the task that has
-    /// the name. Changes nothing if the task has the same spec already. Calls that run keep
-    /// the revision they began with.
+    /// the name. Changes nothing if the task has the same spec already. Running calls stay
+    /// with the revision that they began with.
     ///
     /// # Errors
-    /// When its code cannot be made ready, when its policy asks for more than the host grants,
+    /// When its code cannot be prepared, when its policy asks for more than the host grants,
     /// or when the store fails. Nothing has changed then.
     pub async fn deploy(
         self: &Arc<Self>,
@@ -67,7 +67,7 @@ impl<R: Runtime, S: Store> Tasks<R, S> {
         number: Option<u32>,
     ) -> Result<DeployResult, RequestError> {
         let revision = self.revision(tenant, id, number)?;
-        // The host may have lower limits by now, or the artifact may be gone.
+        // The host may have lower limits now, or the artifact may be missing.
         check_policy(&self.ctx.settings, &revision.spec.policy)?;
         let prepared = self.ctx.runtime.prepare(&revision.spec.source, &revision.spec.policy.grants).await?;
         let (tasks, tenant, id) = (Arc::clone(self), tenant.clone(), id.clone());
@@ -106,13 +106,13 @@ impl<R: Runtime, S: Store> Tasks<R, S> {
         };
         let current = &entry.task;
         // A call may have registered the same code with the default policy a moment ago.
-        if current.digest == digest && same_but_source(&current.spec, &spec) {
+        if current.digest == digest && is_equal_but_for_source(&current.spec, &spec) {
             self.warm(current, prepared);
             return Ok(DeployResult { task: Arc::clone(current), changed: is_new });
         }
         let number = current.last_number().saturating_add(1);
         let revision = Revision { number, spec, digest, deployed_at: now };
-        let task = self.replace(current.with_revision(revision, REVISIONS_KEPT_MAX)).await?;
+        let task = self.replace(current.with_revision(revision, OTHER_REVISIONS_MAX)).await?;
         self.warm(&task, prepared);
         Ok(DeployResult { task, changed: true })
     }
@@ -125,18 +125,18 @@ impl<R: Runtime, S: Store> Tasks<R, S> {
         prepared: &Arc<R::Prepared>,
     ) -> Result<DeployResult, RequestError> {
         let _registering = self.registering.lock().await;
-        // The revision may have been removed while its code was made ready.
+        // The revision may have been removed while its code was prepared.
         let revision = self.revision(tenant, id, Some(number))?;
         let entry = self.registry.get(tenant, id).ok_or_else(|| unknown(id))?;
         if entry.task.revision == number {
             return Ok(DeployResult { task: Arc::clone(&entry.task), changed: false });
         }
-        let task = self.replace(entry.task.with_revision(revision, REVISIONS_KEPT_MAX)).await?;
+        let task = self.replace(entry.task.with_revision(revision, OTHER_REVISIONS_MAX)).await?;
         self.warm(&task, prepared);
         Ok(DeployResult { task, changed: true })
     }
 
-    /// The revision with this number, or the one before the present one.
+    /// The revision with this number, or the one before the active one.
     fn revision(
         &self,
         tenant: &TenantId,
@@ -154,9 +154,9 @@ impl<R: Runtime, S: Store> Tasks<R, S> {
         };
         found.cloned().ok_or_else(|| {
             let others = current.others.iter().map(|other| other.number);
-            let mut kept: Vec<u32> = others.chain([current.revision]).collect();
-            kept.sort_unstable();
-            RequestError::RevisionNotFound { number, kept }
+            let mut numbers: Vec<u32> = others.chain([current.revision]).collect();
+            numbers.sort_unstable();
+            RequestError::RevisionNotFound { number, kept: numbers }
         })
     }
 
@@ -170,10 +170,10 @@ impl<R: Runtime, S: Store> Tasks<R, S> {
         }
     }
 
-    /// Describes a task's code. Gets the code ready for that.
+    /// Describes a task's code. Prepares the code for that.
     ///
     /// # Errors
-    /// When there is no such task, or when its code cannot be made ready.
+    /// When there is no such task, or when its code cannot be prepared.
     pub async fn describe(&self, tenant: &TenantId, id: &TaskId) -> Result<TaskDescription, RequestError> {
         let entry = self.registry.get(tenant, id).ok_or_else(|| unknown(id))?;
         let prepared = self.code(&entry).await?;
@@ -187,7 +187,7 @@ impl<R: Runtime, S: Store> Tasks<R, S> {
         self.ctx.store.put_task(&task).await?;
         let entry = self.registry.replace(&task);
         let Some(entry) = entry else {
-            // The task was deleted in the meantime. It must not come back at the next start.
+            // The task was deleted in the meantime. It must not be registered at the next start.
             self.ctx.store.remove_task(&task.tenant, &task.id).await?;
             return Err(unknown(&task.id));
         };
@@ -210,7 +210,7 @@ fn unknown(id: &TaskId) -> RequestError {
 }
 
 /// Whether two specs are equal, except for the source of their code.
-fn same_but_source(one: &TaskSpec, other: &TaskSpec) -> bool {
+fn is_equal_but_for_source(one: &TaskSpec, other: &TaskSpec) -> bool {
     one.description == other.description
         && one.artifact == other.artifact
         && one.metadata == other.metadata

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// One of so many calls asks the runtime for the task's code although the code is cached
-/// here: the runtime evicts code that nobody asks for.
-const CALLS_PER_REQUEST: u32 = 64;
+/// One call in this many asks the runtime for the task's code although the code is cached
+/// here: the runtime evicts code that no call asks for.
+const CALLS_PER_PREPARE: u32 = 64;
 
 /// A task with its counts and its code.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct TaskEntry<P> {
     code: CachedCode<P>,
     /// The counts of all revisions together.
     counts: Arc<Counts>,
-    /// Set once, when the task is added. Keeps the artifact from being evicted while the
+    /// Set once, when the task is added. It protects the artifact from eviction while the
     /// entry lives.
     retained: OnceLock<RetainGuard>,
 }
@@ -41,8 +41,8 @@ struct Counts {
     deleted: AtomicBool,
 }
 
-/// Code that a call got from the runtime. The runtime owns it: after the runtime has evicted
-/// it, this holds nothing.
+/// Code that a call got from the runtime. The runtime owns it, so this is empty after the
+/// runtime has evicted it.
 #[derive(Debug)]
 struct CachedCode<P> {
     /// Written when the runtime has made the code again.
@@ -60,8 +60,7 @@ impl<P> TaskEntry<P> {
         }
     }
 
-    /// The same task with another active revision: it keeps the counts and gets code of its
-    /// own.
+    /// The same task with another active revision: it has the same counts and code of its own.
     pub(crate) fn with_revision(&self, task: Arc<Task>) -> Self {
         Self {
             task,
@@ -81,12 +80,12 @@ impl<P> TaskEntry<P> {
         self.code.get()
     }
 
-    /// Caches the task's code for as long as the runtime keeps it.
+    /// Caches the task's code until the runtime evicts it.
     pub(crate) fn cache_code(&self, code: &Arc<P>) {
         self.code.set(code);
     }
 
-    /// Keeps the task's artifact from being evicted for as long as the entry lives.
+    /// Protects the task's artifact from eviction while the entry lives.
     pub(crate) fn retain(&self, retain: impl FnOnce() -> RetainGuard) {
         self.retained.get_or_init(retain);
     }
@@ -103,7 +102,9 @@ impl<P> TaskEntry<P> {
 
     /// Records how an execution ended.
     pub(crate) fn count_ended(&self, state: State, at: SystemTime) {
-        let index = State::ALL.iter().position(|s| *s == state).unwrap_or_default();
+        let Some(index) = State::ALL.iter().position(|s| *s == state) else {
+            unreachable!("State::ALL has every state")
+        };
         let word = ids::unix_ms(at).saturating_mul(8) | index as u64;
         self.counts.last_end.fetch_max(word, Ordering::Relaxed);
     }
@@ -138,7 +139,7 @@ impl<P> TaskEntry<P> {
 
 impl<P> CachedCode<P> {
     fn get(&self) -> Option<Arc<P>> {
-        if self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(CALLS_PER_REQUEST) {
+        if self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(CALLS_PER_PREPARE) {
             return None;
         }
         read(&self.code).upgrade()
@@ -162,14 +163,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_is_cached_while_the_runtime_keeps_it() {
+    fn code_is_cached_until_the_runtime_evicts_it() {
         let cached = CachedCode::default();
         assert_eq!(cached.get(), None, "the first call asks the runtime");
         let code = Arc::new(7);
         cached.set(&code);
-        for call in 1..3 * CALLS_PER_REQUEST {
-            let asked = call.is_multiple_of(CALLS_PER_REQUEST);
-            assert_eq!(cached.get(), (!asked).then(|| Arc::clone(&code)), "call {call}");
+        for call in 1..3 * CALLS_PER_PREPARE {
+            let asks_runtime = call.is_multiple_of(CALLS_PER_PREPARE);
+            assert_eq!(cached.get(), (!asks_runtime).then(|| Arc::clone(&code)), "call {call}");
         }
         drop(code);
         assert_eq!((cached.get(), cached.get()), (None, None), "the runtime has evicted it");

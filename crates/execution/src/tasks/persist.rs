@@ -1,4 +1,4 @@
-//! Storing a new task before anything refers to it.
+//! Stores a new task before anything refers to it.
 
 use super::Tasks;
 use super::entry::TaskEntry;
@@ -14,8 +14,8 @@ pub(crate) struct PersistedTask<'a>(MutexGuard<'a, ()>);
 
 impl<R: Runtime, S: Store> Tasks<R, S> {
     /// Stores the task of a call that would register it; `None` if another call has
-    /// registered it in the meantime. If the call is dropped after this, the task is
-    /// registered: the store may have stored it although the answer was not heard.
+    /// registered it in the meantime. If the call is dropped after this, the task becomes
+    /// registered: the store may have stored it although the call did not see the answer.
     pub(crate) async fn persist(
         &self,
         reservation: &mut Reservation<'_, R::Prepared>,

@@ -14,7 +14,7 @@ use std::sync::{Arc, RwLock};
 /// has at most `max_tasks` tasks.
 #[derive(Debug)]
 pub(crate) struct Registry<P> {
-    /// Read on every call, written when tasks come and go; never held across an await.
+    /// Read on every call, written when tasks are added and removed; never held across an await.
     tenants: RwLock<HashMap<TenantId, TenantTasks<P>>>,
     max_tasks: usize,
 }
@@ -32,15 +32,16 @@ struct Slot<P> {
     reservations: usize,
 }
 
-/// A call's hold on its task until the call is admitted. For a registered task it does
-/// nothing. For a new task it holds the name, so that other calls with the same code join in;
-/// when it is dropped, it gives the name back unless a call was admitted.
+/// A call's reservation of its task until the call is admitted. For a registered task it does
+/// nothing. For a new task it reserves the name, so that other calls with the same code use the
+/// same task. When the last reservation is dropped and no call was admitted, the name is free
+/// again.
 #[derive(Debug)]
 pub(crate) struct Reservation<'a, P> {
     registry: &'a Registry<P>,
     /// The task.
     pub(crate) entry: Arc<TaskEntry<P>>,
-    provisional: bool,
+    is_new: bool,
     register_on_drop: bool,
 }
 
@@ -66,16 +67,16 @@ impl<P> Registry<P> {
         tenants.get(tenant)?.by_name.get(name).filter(|entry| entry.is_registered()).cloned()
     }
 
-    /// A call's hold on a registered task.
+    /// A reservation of a registered task.
     pub(crate) fn join(&self, entry: Arc<TaskEntry<P>>) -> Reservation<'_, P> {
-        Reservation { registry: self, entry, provisional: false, register_on_drop: false }
+        Reservation { registry: self, entry, is_new: false, register_on_drop: false }
     }
 
-    /// Holds the name of a new task, or joins the task that has the name by now.
+    /// Reserves the name of a new task, or joins the task that has the name.
     ///
     /// # Errors
-    /// When the name or the id belongs to other code, or the tenant has as many
-    /// tasks as it may.
+    /// When the name or the id belongs to other code, or the tenant has the highest number of
+    /// tasks.
     pub(crate) fn reserve(&self, task: Task) -> Result<Reservation<'_, P>, RequestError> {
         let mut tenants = write(&self.tenants);
         let tasks = tenants.entry(task.tenant.clone()).or_default();
@@ -97,11 +98,11 @@ impl<P> Registry<P> {
             }
             None => tasks.insert(task),
         };
-        let provisional = !entry.is_registered();
-        if provisional && let Some(slot) = tasks.by_id.get_mut(&entry.task.id) {
+        let is_new = !entry.is_registered();
+        if is_new && let Some(slot) = tasks.by_id.get_mut(&entry.task.id) {
             slot.reservations += 1;
         }
-        Ok(Reservation { registry: self, entry, provisional, register_on_drop: false })
+        Ok(Reservation { registry: self, entry, is_new, register_on_drop: false })
     }
 
     /// Removes a task; false if it was not there.
@@ -161,7 +162,7 @@ impl<P> Registry<P> {
         read(&self.tenants).values().map(|tasks| tasks.by_id.len()).sum()
     }
 
-    /// Ends a hold. The last hold on a task that no call registered removes the task.
+    /// Ends a reservation. The last one of a task that no call registered removes the task.
     fn release(&self, entry: &TaskEntry<P>) {
         let mut tenants = write(&self.tenants);
         let Some(tasks) = tenants.get_mut(&entry.task.tenant) else { return };
@@ -197,18 +198,18 @@ impl<P> TenantTasks<P> {
 impl<P> Reservation<'_, P> {
     /// Whether the task is not registered yet.
     pub(crate) fn is_new(&self) -> bool {
-        self.provisional
+        self.is_new
     }
 
     /// Registers the task, since a call of it was admitted.
     pub(crate) fn register(&self) {
-        if self.provisional {
+        if self.is_new {
             self.entry.register();
         }
     }
 
     /// Whether a drop registers the task. True while it is unknown whether the call was
-    /// admitted: the store may have accepted it although the answer was not heard.
+    /// admitted: the store may have accepted it although the call did not see the answer.
     pub(crate) fn register_on_drop(&mut self, register: bool) {
         self.register_on_drop = register;
     }
@@ -216,7 +217,7 @@ impl<P> Reservation<'_, P> {
 
 impl<P> Drop for Reservation<'_, P> {
     fn drop(&mut self) {
-        if self.provisional {
+        if self.is_new {
             if self.register_on_drop {
                 self.register();
             }

@@ -1,4 +1,4 @@
-//! From the target that a caller names to a task and code that is ready to run.
+//! Finds the task that a caller means, and prepares its code.
 
 use super::Tasks;
 use super::entry::TaskEntry;
@@ -23,15 +23,15 @@ pub(crate) enum ResolvedTask<P> {
 }
 
 impl<R: Runtime, S: Store> Tasks<R, S> {
-    /// Finds the task of a call, or builds the one that the call would register, and gets its
-    /// code ready. Registers nothing.
+    /// Finds the task of a call, or builds the one that the call would register, and prepares
+    /// its code. Registers nothing.
     pub(crate) async fn resolve(
         &self,
         tenant: &TenantId,
         target: Target,
     ) -> Result<Resolved<R::Prepared>, RequestError> {
-        // Rare paths are boxed, here and everywhere on a call's way: their state would
-        // otherwise be part of the future of every call.
+        // Rare paths are boxed, here and in other steps of a call: their state would otherwise
+        // be part of the future of every call.
         match target {
             Target::New(spec) => Box::pin(self.resolve_new(tenant, None, spec)).await,
             Target::NameOrId(text) => {
@@ -47,7 +47,7 @@ impl<R: Runtime, S: Store> Tasks<R, S> {
         }
     }
 
-    /// Holds the task of a call until the call is admitted.
+    /// Reserves the task of a call until the call is admitted.
     pub(crate) fn reserve(
         &self,
         found: ResolvedTask<R::Prepared>,
@@ -58,7 +58,7 @@ impl<R: Runtime, S: Store> Tasks<R, S> {
         }
     }
 
-    /// Holds the name of a new task.
+    /// Reserves the name of a new task.
     pub(super) fn reserve_new(&self, task: Task) -> Result<Reservation<'_, R::Prepared>, RequestError> {
         let reservation = self.registry.reserve(task)?;
         reservation.entry.retain(|| self.ctx.runtime.retain(&reservation.entry.task));
@@ -83,7 +83,7 @@ impl<R: Runtime, S: Store> Tasks<R, S> {
         entry: Arc<TaskEntry<R::Prepared>>,
     ) -> Result<Resolved<R::Prepared>, RequestError> {
         let prepared = self.code(&entry).await.map_err(|error| match error {
-            // The source was valid at the registration, so this is no fault of the call.
+            // The source was valid at the registration, so this is not an error of the call.
             PrepareError::InvalidSource { field: _, reason } => {
                 PrepareError::Unavailable(format!("the task's artifact is no longer available: {reason}"))
             }
@@ -98,8 +98,8 @@ impl<R: Runtime, S: Store> Tasks<R, S> {
         id: Option<TaskId>,
         mut spec: TaskSpec,
     ) -> Result<Resolved<R::Prepared>, RequestError> {
-        let taken = self.registry.named(tenant, spec.name.as_str());
-        if let Some(entry) = taken {
+        let registered = self.registry.named(tenant, spec.name.as_str());
+        if let Some(entry) = registered {
             return self.resolve_named(entry, &spec).await;
         }
         let prepared = self.ctx.runtime.prepare(&spec.source, &spec.policy.grants).await?;
@@ -112,7 +112,7 @@ impl<R: Runtime, S: Store> Tasks<R, S> {
     }
 
     /// Resolves a name that a registered task has. With the same code that task is used; with
-    /// other code the call is refused, so that the registered code never runs in its place.
+    /// other code the call is refused, so that the registered code does not run instead.
     async fn resolve_named(
         &self,
         entry: Arc<TaskEntry<R::Prepared>>,
@@ -120,8 +120,8 @@ impl<R: Runtime, S: Store> Tasks<R, S> {
     ) -> Result<Resolved<R::Prepared>, RequestError> {
         let offered = match spec.source.checksum {
             Some(checksum) => checksum,
-            // The digest was pinned at the registration: the same location means the same
-            // task, whatever the location holds by now.
+            // The registration pinned the digest: the same location means the same task, even
+            // if the location has other bytes now.
             None if spec.source.location == entry.task.spec.source.location => entry.task.digest,
             None => {
                 self.ctx.runtime.digest(&*self.ctx.runtime.prepare(&spec.source, &spec.policy.grants).await?)

@@ -1,4 +1,4 @@
-//! What listings and details show of a task.
+//! A task as listings and details show it.
 
 use crate::Task;
 use pilum_types::State;

@@ -14,32 +14,32 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// Functions that do as they are named:
-/// - `echo` returns its first parameter, `name` the text of its context;
+/// A runtime with these functions:
+/// - `echo` returns its first parameter;
 /// - `sleep` takes as many milliseconds as its first parameter says;
-/// - `gate` waits for [`Fake::open`];
+/// - `gate` waits for [`FakeRuntime::open_gate`];
 /// - `flaky` returns an error as often as `failures` says, then a result;
-/// - `trap` and `panic` end badly, `bind-panic` before it runs.
+/// - `trap` traps, `panic` panics, and `bind-panic` panics before it runs.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Fake(Arc<Knobs>);
+pub(crate) struct FakeRuntime(Arc<FakeState>);
 
 #[derive(Debug)]
-pub(crate) struct Knobs {
+pub(crate) struct FakeState {
     pub(crate) prepares: AtomicUsize,
     pub(crate) runs: AtomicUsize,
-    /// Runs under way, and the most there ever were.
+    /// The number of runs under way, and the highest number so far.
     pub(crate) inside: AtomicUsize,
     pub(crate) inside_max: AtomicUsize,
     /// How often `flaky` still fails.
     pub(crate) failures: AtomicU32,
-    /// Whether no artifact can be fetched, or none fits its checksum.
+    /// Whether no artifact can be fetched, and whether no artifact has its checksum.
     pub(crate) unavailable: AtomicBool,
     pub(crate) corrupt: AtomicBool,
     /// How long each preparation takes.
     pub(crate) prepare_takes: Mutex<Duration>,
-    /// The timeout each run was given.
+    /// The timeouts of all runs, in order.
     pub(crate) timeouts: Mutex<Vec<Duration>>,
-    /// One permit for each run that entered its function.
+    /// One permit for each run that has entered its function.
     entered: Semaphore,
     gate: Semaphore,
 }
@@ -53,13 +53,13 @@ pub(crate) struct Call {
     first: Value,
 }
 
-/// A host over the fake.
-pub(crate) struct Rig<S = MemoryStore> {
-    pub(crate) fake: Fake,
-    pub(crate) executions: Arc<Executions<Fake, S>>,
+/// A host over the fake runtime.
+pub(crate) struct TestHost<S = MemoryStore> {
+    pub(crate) fake: FakeRuntime,
+    pub(crate) executions: Arc<Executions<FakeRuntime, S>>,
 }
 
-impl Default for Knobs {
+impl Default for FakeState {
     fn default() -> Self {
         Self {
             prepares: AtomicUsize::new(0),
@@ -77,22 +77,22 @@ impl Default for Knobs {
     }
 }
 
-impl std::ops::Deref for Fake {
-    type Target = Knobs;
+impl std::ops::Deref for FakeRuntime {
+    type Target = FakeState;
 
-    fn deref(&self) -> &Knobs {
+    fn deref(&self) -> &FakeState {
         &self.0
     }
 }
 
-impl Fake {
+impl FakeRuntime {
     /// Waits until `runs` more runs have entered their function.
-    pub(crate) async fn entered(&self, runs: u32) {
+    pub(crate) async fn wait_for_runs(&self, runs: u32) {
         self.entered.acquire_many(runs).await.unwrap().forget();
     }
 
-    /// Lets so many runs through `gate`.
-    pub(crate) fn open(&self, runs: usize) {
+    /// Lets this many runs through `gate`.
+    pub(crate) fn open_gate(&self, runs: usize) {
         self.gate.add_permits(runs);
     }
 
@@ -122,7 +122,7 @@ impl Fake {
     }
 }
 
-impl Runtime for Fake {
+impl Runtime for FakeRuntime {
     type Prepared = Code;
     type Call = Call;
 
@@ -167,7 +167,7 @@ impl Runtime for Fake {
     }
 
     async fn run(&self, call: Call, context: CallContext) -> Outcome {
-        struct Inside<'a>(&'a Fake);
+        struct Inside<'a>(&'a FakeRuntime);
         impl Drop for Inside<'_> {
             fn drop(&mut self) {
                 self.0.inside.fetch_sub(1, SeqCst);
@@ -182,7 +182,7 @@ impl Runtime for Fake {
         let began = Instant::now();
         let result = match tokio::time::timeout(context.limits.timeout, self.work(&call)).await {
             Ok(result) => result,
-            Err(_) => Err(Failure::new(FailureCode::DeadlineExceeded, "its time was up")),
+            Err(_) => Err(Failure::new(FailureCode::DeadlineExceeded, "the timeout is over")),
         };
         Outcome {
             result,
@@ -193,7 +193,7 @@ impl Runtime for Fake {
     }
 }
 
-impl Rig {
+impl TestHost {
     pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
@@ -203,19 +203,19 @@ impl Rig {
     }
 }
 
-impl<S: Store> Rig<S> {
+impl<S: Store> TestHost<S> {
     pub(crate) fn over(store: S, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = settings();
         change(&mut settings);
-        let fake = Fake::default();
-        Self { executions: Executions::start(fake.clone(), store, settings).expect("it starts"), fake }
+        let fake = FakeRuntime::default();
+        Self { executions: Executions::start(fake.clone(), store, settings).expect("the host starts"), fake }
     }
 
     pub(crate) async fn invoke(&self, invocation: Invocation) -> Result<Reply, RequestError> {
         self.executions.invoke(invocation).await
     }
 
-    /// A call that ends, and how.
+    /// Runs a call that ends; returns its execution.
     pub(crate) async fn finish(&self, invocation: Invocation) -> Arc<Execution> {
         match self.invoke(invocation).await {
             Ok(Reply::Finished(execution)) => execution,
@@ -223,7 +223,7 @@ impl<S: Store> Rig<S> {
         }
     }
 
-    /// An asynchronous call that is accepted.
+    /// Submits an asynchronous call that is accepted.
     pub(crate) async fn submit(&self, invocation: Invocation) -> ExecutionId {
         match self.invoke(Invocation { mode: Mode::Async, ..invocation }).await {
             Ok(Reply::Pending { execution, .. }) => execution.id.clone(),
@@ -231,7 +231,7 @@ impl<S: Store> Rig<S> {
         }
     }
 
-    /// An invocation on a task of its own, spawned.
+    /// Spawns an invocation.
     pub(crate) fn spawn(
         &self,
         invocation: Invocation,
@@ -244,10 +244,10 @@ impl<S: Store> Rig<S> {
         self.executions.query().execution(&TenantId::default(), id).await.unwrap()
     }
 
-    /// Looks again and again, in paused time, until the execution is in such a state.
-    pub(crate) async fn reaches(&self, id: &ExecutionId, wanted: State) -> Arc<Execution> {
+    /// Reads the execution every millisecond of paused time until it is in the wanted state.
+    pub(crate) async fn wait_for(&self, id: &ExecutionId, wanted: State) -> Arc<Execution> {
         loop {
-            let execution = self.get(id).await.expect("it is known");
+            let execution = self.get(id).await.expect("the execution exists");
             if execution.state == wanted {
                 return execution;
             }
@@ -256,9 +256,9 @@ impl<S: Store> Rig<S> {
         }
     }
 
-    /// Asserts that nothing is held: no slot, no run, no handle.
-    pub(crate) fn assert_idle(&self) {
-        self.executions.assert_idle();
+    /// Asserts that no slot, no handle and no run is left.
+    pub(crate) fn assert_nothing_held(&self) {
+        self.executions.assert_nothing_held();
         assert_eq!(self.fake.inside.load(SeqCst), 0, "guests are left running");
     }
 
@@ -268,8 +268,8 @@ impl<S: Store> Rig<S> {
     }
 }
 
-/// Spawns a caller, who is no part of the host.
-#[expect(clippy::disallowed_methods, reason = "a test's caller belongs to no tracker")]
+/// Spawns a caller, which is not part of the host.
+#[expect(clippy::disallowed_methods, reason = "the caller of a test belongs to no tracker")]
 pub(crate) fn spawn<T: Send + 'static>(
     future: impl Future<Output = T> + Send + 'static,
 ) -> tokio::task::JoinHandle<T> {
@@ -299,8 +299,8 @@ pub(crate) fn sleep(ms: i64) -> Invocation {
     Invocation { parameters: vec![parameter(Value::Signed(ms))], ..call("sleep") }
 }
 
-/// The same call under an id of the caller's.
-pub(crate) fn under(id: &str, invocation: Invocation) -> Invocation {
+/// The same call with an id that the client supplies.
+pub(crate) fn with_id(id: &str, invocation: Invocation) -> Invocation {
     Invocation { execution_id: Some(execution_id(id)), ..invocation }
 }
 
@@ -323,7 +323,7 @@ pub(crate) fn spec(name: &str, location: &str) -> TaskSpec {
     }
 }
 
-/// The digest of what is at a location; `-copy` there changes nothing.
+/// The digest of the artifact at a location. A location with the suffix `-copy` has the same one.
 pub(crate) fn digest(location: &str) -> Digest {
     let bytes = location.trim_end_matches("-copy").bytes();
     let mut digest = [0; 32];

@@ -61,7 +61,7 @@ struct StoredPolicy {
     http: Vec<String>,
 }
 
-/// A task, but for what has columns of its own.
+/// A task without the parts that have columns of their own.
 pub(in super::super) fn write_task(task: &Task) -> Result<Vec<u8>, StoreError> {
     write(&StoredTask::V2 {
         created_at: nanos(task.created_at),

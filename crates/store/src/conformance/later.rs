@@ -16,9 +16,12 @@ pub async fn hands_back_attempts_that_have_not_begun(store: &impl Store) {
     assert!(attempts.contains(&("a", 1)) && attempts.contains(&("b", 1)), "{attempts:?}");
 
     assert!(again.iter().all(|l| l.fence.number != lease.fence.number || l.fence.token > lease.fence.token));
-    assert!(is_lease_lost(&store.finish(&lease.fence, completed(), at(8)).await), "a claim is a claim");
+    assert!(
+        is_lease_lost(&store.finish(&lease.fence, completed(), at(8)).await),
+        "the first claim stays invalid"
+    );
 
-    // An attempt that did begin stays on the list.
+    // An attempt that has begun stays in the list of attempts.
     let of = |id: &str| again.iter().find(|lease| lease.submission.id.as_str() == id).unwrap();
     store.retry_later(&of("a").fence, failure(FailureCode::HostError).into(), at(9), at(9)).await.unwrap();
     let second = claim(store, 10).await;
@@ -60,7 +63,7 @@ pub async fn gives_priorities_their_shares(store: &impl Store) {
 
 pub async fn times_out_executions_that_cannot_meet_their_deadline(store: &impl Store) {
     let due = Schedule { deadline: Some(at(1_000)), ..Schedule::default() };
-    let admission = Admission { expected: Duration::from_millis(400), ..room(MANY) };
+    let admission = Admission { expected: Duration::from_millis(400), ..admission(MANY) };
     for id in ["a", "b", "c"] {
         let submission = Submission { schedule: due, ..submission(id) };
         store.submit(submission, admission, at(0)).await.unwrap();
@@ -99,7 +102,7 @@ pub async fn leases_one_poison_execution_at_a_time(store: &impl Store) {
     assert_eq!(other.attempt, LOST_WORKERS_MAX);
 }
 
-/// Makes an execution fail in a way that another run might not.
+/// Makes an execution fail with a failure that another run might not have.
 async fn fail(store: &impl Store, id: &str) {
     submit(store, submission(id), 0).await;
     let lease = claim(store, 5).await;
@@ -121,19 +124,27 @@ pub async fn keeps_dead_letters(store: &impl Store) {
     submit(store, submission("trap"), 20).await;
     let lease = claim(store, 21).await;
     store.finish(&lease.fence, outcome(Err(failure(FailureCode::TrapOther))), at(22)).await.unwrap();
-    assert_eq!(dead_letters(store).await, "abc", "what would fail again is none");
+    assert_eq!(dead_letters(store).await, "abc", "a failure that would repeat makes no dead letter");
     assert!(get(store, "a").await.is_dead_letter);
 
     let discard = async |id: &str| store.discard_dead_letter(&tenant(), &execution_id(id)).await.unwrap();
     assert!(discard("b").await);
     assert!(!discard("b").await && !discard("trap").await && !discard("none").await);
     let execution = get(store, "b").await;
-    assert_eq!((execution.state, execution.is_dead_letter), (State::Failed, false), "it stays as it is");
+    assert_eq!(
+        (execution.state, execution.is_dead_letter),
+        (State::Failed, false),
+        "the execution itself does not change"
+    );
     assert_eq!(dead_letters(store).await, "ac");
 
     let day = Duration::from_secs(24 * 3600);
     let (now, expiry) = (at(10) + 2 * day, Expiry { ended_before: at(1_000), dead_letters_before: at(10) });
-    assert_eq!(store.expire(expiry, now, MANY).await.unwrap(), 2, "b and trap; dead letters are kept longer");
+    assert_eq!(
+        store.expire(expiry, now, MANY).await.unwrap(),
+        2,
+        "b and trap; dead letters are stored longer"
+    );
     assert_eq!(dead_letters(store).await, "ac");
     let expiry = Expiry { dead_letters_before: at(11), ..expiry };
     assert_eq!(store.expire(expiry, now, MANY).await.unwrap(), 2);
@@ -142,14 +153,14 @@ pub async fn keeps_dead_letters(store: &impl Store) {
 
 pub async fn redrives_a_dead_letter_under_one_id(store: &impl Store) {
     fail(store, "a").await;
-    let redrive = async |id: &str, anew: &str| {
-        store.redrive_dead_letter(&tenant(), &execution_id(id), &execution_id(anew)).await.unwrap()
+    let redrive = async |id: &str, new_id: &str| {
+        store.redrive_dead_letter(&tenant(), &execution_id(id), &execution_id(new_id)).await.unwrap()
     };
     assert!(redrive("none", "x").await.is_none());
-    let anew = redrive("a", "x").await.unwrap();
-    assert_eq!(anew, Submission { id: execution_id("x"), ..submission("a") });
-    assert_eq!(redrive("a", "y").await.unwrap().id, execution_id("x"), "the first id stands");
-    assert_eq!(dead_letters(store).await, "a", "until it is taken off");
+    let redriven = redrive("a", "x").await.unwrap();
+    assert_eq!(redriven, Submission { id: execution_id("x"), ..submission("a") });
+    assert_eq!(redrive("a", "y").await.unwrap().id, execution_id("x"), "the first id is kept");
+    assert_eq!(dead_letters(store).await, "a", "it stays a dead letter until it is discarded");
     store.discard_dead_letter(&tenant(), &execution_id("a")).await.unwrap();
     assert!(redrive("a", "x").await.is_none());
 }
@@ -161,17 +172,17 @@ pub async fn keeps_client_supplied_ids_for_24_hours(store: &impl Store) {
     let hour = Duration::from_secs(3600);
     let expiry = Expiry { ended_before: at(1_000), dead_letters_before: at(1_000) };
     assert_eq!(store.expire(expiry, at(0) + hour, MANY).await.unwrap(), 1);
-    assert!(store.get(&tenant(), &execution_id("a")).await.unwrap().is_none(), "its result is gone");
+    assert!(store.get(&tenant(), &execution_id("a")).await.unwrap().is_none(), "the result is removed");
     assert!(cancel(store, "a").await.is_none());
     let all = ListQuery { limit: MANY, ..ListQuery::default() };
     assert!(store.list(&tenant(), &all).await.unwrap().is_empty());
-    let again = store.submit(submission("a"), room(MANY), at(0) + 2 * hour).await.unwrap();
+    let again = store.submit(submission("a"), admission(MANY), at(0) + 2 * hour).await.unwrap();
     assert!(matches!(again, SubmitResult::Existing(e) if e.state == State::Completed && e.outcome.is_none()));
     let other = Submission { max_retries: 7, ..submission("a") };
-    let other = store.submit(other, room(MANY), at(0) + 2 * hour).await.unwrap();
+    let other = store.submit(other, admission(MANY), at(0) + 2 * hour).await.unwrap();
     assert!(matches!(other, SubmitResult::Conflict));
     store.expire(expiry, at(0) + 25 * hour, MANY).await.unwrap();
-    let free = store.submit(submission("a"), room(MANY), at(0) + 25 * hour).await.unwrap();
+    let free = store.submit(submission("a"), admission(MANY), at(0) + 25 * hour).await.unwrap();
     assert!(matches!(free, SubmitResult::New { .. }), "{free:?}");
 }
 
@@ -186,7 +197,7 @@ pub async fn makes_callbacks_due(store: &impl Store) {
     assert_eq!(store.stats().await.unwrap().callbacks, 1);
     let first = due(10).await.callbacks.pop().unwrap();
     assert_eq!((&first.url, first.tries, first.execution.state), (&url, 0, State::Completed));
-    assert!(due(11).await.callbacks.is_empty(), "somebody delivers it");
+    assert!(due(11).await.callbacks.is_empty(), "the callback is under delivery");
     store.postpone_callback(first.number, 1, at(500)).await.unwrap();
     let idle = due(499).await;
     assert_eq!((idle.callbacks.len(), idle.next_due), (0, Some(at(500))));

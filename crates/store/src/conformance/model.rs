@@ -39,34 +39,34 @@ fn outcome(result: Result<Output, Failure>) -> Arc<Outcome> {
 /// One operation on the store, on one of a few executions.
 #[derive(Debug, Clone)]
 pub enum Op {
-    Accept(u8),
+    Submit(u8),
     Claim,
     Finish(u8, bool),
     Retry(u8),
     Cancel(u8),
-    Pass(u8),
+    PassTime(u8),
     Expire,
 }
 
 pub fn ops() -> impl Strategy<Value = Vec<Op>> {
     let op = prop_oneof![
-        (0..4_u8).prop_map(Op::Accept),
+        (0..4_u8).prop_map(Op::Submit),
         Just(Op::Claim),
-        (0..4_u8, any::<bool>()).prop_map(|(id, fine)| Op::Finish(id, fine)),
+        (0..4_u8, any::<bool>()).prop_map(|(id, succeeds)| Op::Finish(id, succeeds)),
         (0..4_u8).prop_map(Op::Retry),
         (0..4_u8).prop_map(Op::Cancel),
-        (1..40_u8).prop_map(Op::Pass),
+        (1..40_u8).prop_map(Op::PassTime),
         Just(Op::Expire),
     ];
     proptest::collection::vec(op, 1..80)
 }
 
-/// Checks that each execution moved only as [`State::after`] lets it.
-fn check_moves(before: &BTreeMap<String, State>, after: &BTreeMap<String, State>) {
+/// Checks that each execution changed its state only as [`State::after`] allows.
+fn check_transitions(before: &BTreeMap<String, State>, after: &BTreeMap<String, State>) {
     let steps = |from: State| Event::ALL.into_iter().filter_map(move |event| from.after(event).ok());
     for (id, now) in after {
         let Some(then) = before.get(id) else {
-            assert_eq!(*now, State::Pending, "{id} appeared");
+            assert_eq!(*now, State::Pending, "{id} is new");
             continue;
         };
         // One operation may take back a lost lease and lease the execution again.
@@ -75,7 +75,7 @@ fn check_moves(before: &BTreeMap<String, State>, after: &BTreeMap<String, State>
         assert!(!then.is_terminal() || then == now, "{id} left {then}");
     }
     for (id, then) in before {
-        assert!(after.contains_key(id) || then.is_terminal(), "{id} vanished {then}");
+        assert!(after.contains_key(id) || then.is_terminal(), "{id} is missing; it was {then}");
     }
 }
 
@@ -88,7 +88,7 @@ async fn states(store: &impl Store) -> BTreeMap<String, State> {
 async fn apply(store: &impl Store, op: &Op, leases: &mut BTreeMap<u8, Vec<Lease>>, now: SystemTime) {
     let latest = |id: &u8, leases: &BTreeMap<u8, Vec<Lease>>| leases.get(id).and_then(|l| l.last().cloned());
     match op {
-        Op::Accept(id) => {
+        Op::Submit(id) => {
             let admission = Admission { max_pending: 3, client_supplied_id: true, ..Admission::default() };
             drop(store.submit(submission(&id.to_string()), admission, now).await.unwrap());
         }
@@ -101,9 +101,9 @@ async fn apply(store: &impl Store, op: &Op, leases: &mut BTreeMap<u8, Vec<Lease>
                 held.push(lease);
             }
         }
-        Op::Finish(id, fine) => {
+        Op::Finish(id, succeeds) => {
             let failure = Failure::new(FailureCode::TrapOther, "");
-            let result = if *fine { Ok(Output::Raw(Vec::new())) } else { Err(failure) };
+            let result = if *succeeds { Ok(Output::Raw(Vec::new())) } else { Err(failure) };
             for stale in leases.get(id).into_iter().flatten().rev().skip(1) {
                 let refused = store.finish(&stale.fence, outcome(result.clone()), now).await;
                 assert!(matches!(refused, Err(StoreError::LeaseLost(_))));
@@ -122,7 +122,7 @@ async fn apply(store: &impl Store, op: &Op, leases: &mut BTreeMap<u8, Vec<Lease>
             let id = ExecutionId::parse(&id.to_string()).unwrap();
             store.cancel_pending(&TenantId::default(), &id, "", now).await.unwrap();
         }
-        Op::Pass(_) => {}
+        Op::PassTime(_) => {}
         Op::Expire => {
             let expiry = Expiry { ended_before: now, dead_letters_before: now };
             store.expire(expiry, now + 2 * CLIENT_SUPPLIED_ID_RETENTION, 2).await.unwrap();
@@ -130,20 +130,20 @@ async fn apply(store: &impl Store, op: &Op, leases: &mut BTreeMap<u8, Vec<Lease>
     }
 }
 
-/// Checks after each operation that executions changed state only as they may, that no
-/// accepted execution was lost before its end, and that the stats agree with the listing.
+/// Checks after each operation that executions changed state only as [`State::after`] allows,
+/// that no accepted execution was lost before its end, and that the stats match the listing.
 pub fn check(store: &impl Store, ops: &[Op]) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let (mut now, mut leases) = (at(1_000_000), BTreeMap::new());
         let mut before = states(store).await;
         for op in ops {
-            if let Op::Pass(seconds) = op {
+            if let Op::PassTime(seconds) = op {
                 now += Duration::from_secs(u64::from(*seconds));
             }
             apply(store, op, &mut leases, now).await;
             let after = states(store).await;
-            check_moves(&before, &after);
+            check_transitions(&before, &after);
             let stats = store.stats().await.unwrap();
             let count = |state| after.values().filter(|s| **s == state).count();
             assert_eq!((stats.pending, stats.running), (count(State::Pending), count(State::Running)));

@@ -2,7 +2,7 @@
 //!
 //! Every tenant has a lane for each priority. Tenants take turns by their shares, and
 //! within a tenant the priorities take turns by theirs: neither a busy tenant nor urgent
-//! work makes the others wait for ever. Within a lane the first to come runs first. A
+//! work makes the others wait for ever. Within a lane the first execution to join runs first. A
 //! waiting execution takes some 150 bytes, and no operation looks at more than a few.
 
 mod lane;
@@ -25,10 +25,10 @@ pub(crate) struct Waiting {
     pub(crate) not_before: Option<SystemTime>,
     /// After this time it can no longer end before its deadline.
     pub(crate) latest_start: Option<SystemTime>,
-    /// Whether it goes to the front of its lane, since it has had its turn before.
+    /// Whether it joins the front of its lane: a retry does, since it has had its turn before.
     pub(crate) to_front: bool,
-    /// Whether it is a poison execution. Those run one at a time, so that a process that
-    /// dies of one of them does not count against another.
+    /// Whether it is a poison execution. Those run one at a time, so that a process that one
+    /// of them kills does not count against another.
     pub(crate) poison: bool,
 }
 
@@ -279,7 +279,7 @@ impl Tenant {
 }
 
 /// How many of `len` executions with a share of `other` start before an execution with a
-/// share of `own` that has `before` executions in front of it.
+/// share of `own` that has `before` executions of its own lane or tenant before it.
 fn starts_meanwhile(before: usize, own: u32, other: u32, len: usize) -> usize {
     let turns = (before as u64 + 1).saturating_mul(other.into()) / u64::from(own.max(1));
     len.min(usize::try_from(turns).unwrap_or(usize::MAX))

@@ -8,17 +8,17 @@ use pilum_types::{Event, ExecutionId, Failure, FailureCode, InstanceId, Outcome}
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// How long an id that a client supplied stays known, however long its result is kept.
+/// How long an id that a client supplied stays known, however long its result is stored.
 pub const CLIENT_SUPPLIED_ID_RETENTION: Duration = Duration::from_secs(24 * 3600);
 
 /// One stored execution.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// The store's own number of it. Submissions are counted; the lower number runs first.
+    /// Its number in the store. Submissions are counted; the lower number runs first.
     pub number: u64,
-    /// What the caller asked for. It never changes.
+    /// The caller's request. It never changes.
     pub submission: Submission,
-    /// How the execution stands.
+    /// The execution as it is now.
     pub execution: Execution,
     /// While it waits: it may not start before this time.
     pub not_before: Option<SystemTime>,
@@ -30,7 +30,7 @@ pub struct Record {
     pub lost_workers: u32,
     /// Whether the client supplied the id.
     pub client_supplied_id: bool,
-    /// Whether only its id is still kept.
+    /// Whether its result has expired, so that only the request and its id are still stored.
     pub expired: bool,
     /// The id under which a dead letter was, or will be, submitted again.
     pub redriven_as: Option<ExecutionId>,
@@ -68,7 +68,7 @@ impl Record {
     /// Records that an attempt begins, and returns the lease for it.
     ///
     /// # Errors
-    /// When its state does not allow it; so for every change below.
+    /// When the state of the execution does not allow it.
     pub fn claim(&mut self, now: SystemTime) -> Result<Lease, StoreError> {
         self.advance(Event::Start)?;
         self.claims += 1;
@@ -172,7 +172,8 @@ impl Record {
         self.client_supplied_id && self.execution.accepted_at + CLIENT_SUPPLIED_ID_RETENTION > now
     }
 
-    /// Drops its result, its log and its parameters: only its id stays known.
+    /// Removes its result, its log and its attempts. The request stays, so that a repeated
+    /// submission is recognised.
     pub fn expire(&mut self) {
         self.expired = true;
         self.execution.is_dead_letter = false;

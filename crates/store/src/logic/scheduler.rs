@@ -1,5 +1,5 @@
-//! Which execution runs next, and who holds those that run. It lives in memory: it is
-//! lost with the process, and rebuilt from the records.
+//! The scheduler knows which execution runs next, and which executions are leased. It is in
+//! memory: it is lost with the process and rebuilt from the records.
 
 use super::queue::{Queue, Waiting};
 use super::record::Record;
@@ -104,7 +104,7 @@ impl Scheduler {
         holds.then_some(record)
     }
 
-    /// Whether this execution is leased to anyone.
+    /// Whether this execution is leased.
     pub fn is_leased(&self, number: u64) -> bool {
         self.leases.contains_key(&number)
     }

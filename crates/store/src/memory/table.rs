@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::time::SystemTime;
 
-/// The most ended executions that are kept, of all tenants: a day at one a second.
+/// The most ended executions that are stored, of all tenants: about one per second for a day.
 const ENDED_MAX: usize = 100_000;
 /// The most bytes that ended executions hold, so that a host with 1 GiB has room for them.
 pub(super) const ENDED_MAX_BYTES: usize = 256 << 20;
@@ -30,7 +30,7 @@ struct Tenant {
 }
 
 impl MemoryTable {
-    /// An execution; `None` if only its id is still kept.
+    /// An execution; `None` if it has expired and only its id is still known.
     pub(super) fn get(&self, tenant: &TenantId, id: &ExecutionId) -> Option<&Record> {
         self.known(tenant, id).filter(|record| !record.expired)
     }
@@ -129,17 +129,17 @@ impl RecordTable for MemoryTable {
     }
 
     fn expire(&mut self, expiry: Expiry, now: SystemTime, batch: usize) -> Result<RemovedCounts, StoreError> {
-        let is_over = |record: &Record| match record.execution.completed_at {
+        let is_expired = |record: &Record| match record.execution.completed_at {
             _ if record.expired => !record.is_id_kept(now),
             Some(at) if record.execution.is_dead_letter => at < expiry.dead_letters_before,
             Some(at) => at < expiry.ended_before,
             None => false,
         };
         let ended = self.ended.keys().take_while(|(at, _)| *at < expiry.ended_before);
-        let over = ended.filter(|(_, number)| self.records.get(number).is_some_and(is_over));
-        let over: Vec<u64> = over.take(batch).map(|(_, number)| *number).collect();
+        let expired = ended.filter(|(_, number)| self.records.get(number).is_some_and(is_expired));
+        let expired: Vec<u64> = expired.take(batch).map(|(_, number)| *number).collect();
         let mut removed = RemovedCounts::default();
-        for number in over {
+        for number in expired {
             let Some(record) = self.records.get_mut(&number) else { continue };
             removed.dead_letters += usize::from(record.execution.is_dead_letter);
             if record.is_id_kept(now) {

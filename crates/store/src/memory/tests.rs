@@ -1,4 +1,4 @@
-//! The memory store passes the conformance suite and keeps its own bounds.
+//! The memory store passes the conformance suite and stays within its own bounds.
 
 use super::table::ENDED_MAX_BYTES;
 use super::*;
@@ -9,14 +9,14 @@ use proptest::prelude::*;
 crate::conformance!(Box::new(MemoryStore::new()));
 
 #[tokio::test]
-async fn ended_executions_are_bounded_in_bytes_the_oldest_go_first() {
+async fn the_oldest_ended_executions_are_evicted_at_the_bound_in_bytes() {
     let store = MemoryStore::new();
     let result_bytes = ENDED_MAX_BYTES / 4;
     for i in 0..6 {
         let (now, admission) = (model::at(i), Admission { max_pending: 10, ..Admission::default() });
         store.submit(model::submission(&format!("e{i}")), admission, now).await.unwrap();
         let lease = store.claim(now, model::LEASE, 1).await.unwrap().leases.pop().unwrap();
-        // The memory is reserved and never touched, so the test does not really need it.
+        // The zeros are never touched, so the system does not really allocate this memory.
         let result = Ok(Output::Raw(vec![0; result_bytes]));
         let outcome = Outcome { result, usage: Usage::default(), log: Vec::new(), instance: None };
         store.finish(&lease.fence, Arc::new(outcome), now).await.unwrap();
@@ -32,7 +32,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn executions_move_only_as_they_may(ops in model::ops()) {
+    fn executions_change_state_only_as_allowed(ops in model::ops()) {
         model::check(&MemoryStore::new(), &ops);
     }
 }

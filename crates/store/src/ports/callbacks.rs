@@ -4,7 +4,7 @@ use crate::{Execution, StoreError};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Keeps callbacks until they are delivered or given up. A callback is due from the
+/// Stores callbacks until they are delivered or given up. A callback is due from the
 /// moment its execution ends.
 pub trait CallbackStore: Send + Sync + 'static {
     /// Takes up to `limit` due callbacks for delivery. The caller answers each of them

@@ -3,7 +3,7 @@
 use crate::{StoreError, Submission};
 use pilum_types::{ExecutionId, TenantId};
 
-/// Keeps the list of dead letters. A dead letter is a mark on an execution.
+/// Stores the list of dead letters. A dead letter is a mark on an execution.
 pub trait DeadLetterStore: Send + Sync + 'static {
     /// Removes the mark; the execution stays as it is. False if there is no such dead
     /// letter.

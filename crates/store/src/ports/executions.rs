@@ -5,7 +5,7 @@ use pilum_types::{ExecutionId, State, TaskId, TenantId};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// Keeps executions from their submission until their retention is over.
+/// Stores executions from their submission until their retention is over.
 pub trait ExecutionStore: Send + Sync + 'static {
     /// Stores a submission if its id is new and there is room. Once this returns
     /// [`SubmitResult::New`] the submission is stored durably.
@@ -64,15 +64,15 @@ pub trait ExecutionStore: Send + Sync + 'static {
 pub struct Admission {
     /// How many executions may wait. A repeated submission needs no room.
     pub max_pending: usize,
-    /// How long a run is expected to take. From it follows until when an execution
-    /// with a deadline may start.
+    /// How long a run is expected to take. It decides how late an execution with a deadline
+    /// may start.
     pub expected: Duration,
     /// Whether the client supplied the id. Such an id stays known for 24 hours,
     /// whatever the retention of results is.
     pub client_supplied_id: bool,
 }
 
-/// What became of a submission.
+/// The result of a submission.
 #[derive(Debug, Clone)]
 pub enum SubmitResult {
     /// It is stored; this is its pending execution, with its queue position.
@@ -90,7 +90,7 @@ pub enum SubmitResult {
     },
 }
 
-/// What a cancellation found.
+/// The result of [`ExecutionStore::cancel_pending`].
 #[derive(Debug, Clone)]
 pub enum CancelPendingResult {
     /// The execution was pending and is now CANCELLED.
@@ -118,16 +118,7 @@ pub struct ListQuery {
     pub limit: usize,
 }
 
-impl ListQuery {
-    /// Whether an execution with this id and task belongs to the list. The state is not
-    /// looked at.
-    pub fn admits(&self, id: &ExecutionId, task_id: &TaskId) -> bool {
-        self.start_after.as_ref().is_none_or(|after| id > after)
-            && self.task_id.as_ref().is_none_or(|wanted| wanted == task_id)
-    }
-}
-
-/// Until when ended executions are kept.
+/// Which ended executions are removed.
 #[derive(Debug, Clone, Copy)]
 pub struct Expiry {
     /// Executions that ended before this time are removed.
@@ -147,7 +138,7 @@ pub struct StoreStats {
     pub dead_letters: usize,
     /// Callbacks that are not delivered yet.
     pub callbacks: usize,
-    /// Stored bytes; an estimate where they are in memory.
+    /// Stored bytes; an estimate if the store is in memory.
     pub bytes: u64,
     /// The bound of `bytes`.
     pub max_bytes: u64,
@@ -155,4 +146,13 @@ pub struct StoreStats {
     pub commits: u64,
     /// Changes in these groups.
     pub changes: u64,
+}
+
+impl ListQuery {
+    /// Whether an execution with this id and task belongs to the list. This does
+    /// not check the state.
+    pub fn admits(&self, id: &ExecutionId, task_id: &TaskId) -> bool {
+        self.start_after.as_ref().is_none_or(|after| id > after)
+            && self.task_id.as_ref().is_none_or(|wanted| wanted == task_id)
+    }
 }

@@ -1,9 +1,9 @@
-//! Values that functions keep between their calls (`wasi:keyvalue`). Executions do not
+//! Values that functions store between their calls (`wasi:keyvalue`). Executions do not
 //! use this port.
 
 use std::sync::Arc;
 
-/// Keeps values by namespace, bucket and key. A namespace belongs to one task of one
+/// Stores values by namespace, bucket and key. A namespace belongs to one task of one
 /// tenant; its bound in bytes is the store's own setting.
 pub trait KeyValueStore: Send + Sync + 'static {
     /// The values of `keys`, in their order; `None` for a key that is not there.
@@ -38,8 +38,8 @@ pub trait KeyValueStore: Send + Sync + 'static {
         after: u64,
     ) -> impl Future<Output = Result<KeyPage, KeyValueError>> + Send;
 
-    /// Adds `delta` to a whole number, and returns the sum. The number is kept as decimal
-    /// text and begins at 0.
+    /// Adds `delta` to a whole number, and returns the sum. The number is stored as
+    /// decimal text and begins at 0.
     fn increment(
         &self,
         namespace: String,
@@ -65,7 +65,7 @@ pub struct KeyPage {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyValueError {
     /// A key or a value is too long.
-    #[error("a {what} has {bytes} bytes, at most {max} are kept")]
+    #[error("a {what} has {bytes} bytes, at most {max} are allowed")]
     TooLong {
         /// `key` or `value`.
         what: &'static str,
@@ -75,7 +75,7 @@ pub enum KeyValueError {
         max: usize,
     },
     /// One operation names too many keys.
-    #[error("{keys} keys were named at once, at most {max} may be")]
+    #[error("{keys} keys were named at once, at most {max} are allowed")]
     TooManyKeys {
         /// How many.
         keys: usize,
@@ -89,15 +89,15 @@ pub enum KeyValueError {
         max_bytes: usize,
     },
     /// The namespace holds as many bytes as it may.
-    #[error("the task keeps {max_bytes} bytes, which is its bound; delete something first")]
+    #[error("the values of the task would exceed {max_bytes} bytes, which is their bound; delete some first")]
     Full {
         /// The bound.
         max_bytes: u64,
     },
-    /// The stored value is not a whole number, or the sum is not one any more.
-    #[error("the value is no whole number that can be added to")]
+    /// The stored value is not a whole number, or the sum is too large.
+    #[error("the value or the sum is not a whole number of 64 bits")]
     NotANumber,
     /// The storage failed. The text is for the host's log.
-    #[error("the host cannot keep values now")]
+    #[error("the host cannot store values now")]
     Failed(String),
 }

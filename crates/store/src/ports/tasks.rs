@@ -4,7 +4,7 @@ use crate::{StoreError, Task};
 use pilum_types::{TaskId, TenantId};
 use std::sync::Arc;
 
-/// Keeps registered tasks.
+/// Stores registered tasks.
 pub trait TaskStore: Send + Sync + 'static {
     /// Stores a task durably. It replaces the task with the same id.
     fn put_task(&self, task: &Arc<Task>) -> impl Future<Output = Result<(), StoreError>> + Send;
@@ -16,8 +16,8 @@ pub trait TaskStore: Send + Sync + 'static {
         id: &TaskId,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// All stored tasks. A host asks once, before anything else, when it starts; so
-    /// this may block.
+    /// All stored tasks. A host calls this once, when it starts, before anything else runs.
+    /// So this may block.
     ///
     /// # Errors
     /// When the tasks cannot be read.

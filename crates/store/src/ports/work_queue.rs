@@ -5,9 +5,9 @@ use pilum_types::{ExecutionId, Failure, InstanceId, Outcome, TenantId};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// How many workers may be lost with one execution. The third time the execution ends
-/// FAILED with WORKER_LOST, even if it has retries left: an execution that kills its
-/// process must not do so for ever.
+/// How many workers may be lost with one execution. With the last of them the execution ends
+/// FAILED with WORKER_LOST, even if it has retries left: an execution that kills its process
+/// must not do so for ever.
 pub const LOST_WORKERS_MAX: u32 = 3;
 
 /// Gives pending executions to workers, and records how their attempts end.
@@ -22,8 +22,8 @@ pub trait WorkQueue: Send + Sync + 'static {
     /// [`LOST_WORKERS_MAX`] workers were lost with it. If it has lost one worker fewer
     /// than that it is a poison execution: at most one of those is leased at a time. An
     /// execution that can no longer meet its deadline ends TIMEOUT. Work that
-    /// [`retry_later`](Self::retry_later) put back is given out again however many
-    /// attempts it has had.
+    /// [`retry_later`](Self::retry_later) put back is claimed again, however many attempts
+    /// it has had.
     fn claim(
         &self,
         now: SystemTime,

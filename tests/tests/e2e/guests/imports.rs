@@ -92,7 +92,7 @@ async fn values_are_kept_for_each_task() {
         assert_eq!(result(&client, &one, "count", count).await, json!(sum));
     }
     let failed = call(&client, &one, "count", json!({"bucket": "b", "key": "l", "delta": 1})).await;
-    assert_eq!(failed.status.error_message, "the value is no whole number that can be added to");
+    assert_eq!(failed.status.error_message, "the value or the sum is not a whole number of 64 bits");
     client.delete_task(&one, true, true).await.unwrap();
     let (_, again) = deployed(&host, "one", "imports-cases.wasm", granted(all())).await;
     let find = json!({"bucket": "b", "keys": ["l"]});

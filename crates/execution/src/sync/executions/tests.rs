@@ -1,4 +1,4 @@
-//! What the synchronous executions keep, and for how long.
+//! Tests of the record of synchronous executions: ids, listings and eviction.
 
 use super::*;
 use crate::Mode;
@@ -15,7 +15,7 @@ fn run(tenant: &str, id: &str, task: &str) -> Arc<SyncExecution> {
     Arc::new(SyncExecution::new(key, TaskId::parse(task).unwrap(), function, Mode::Sync, None))
 }
 
-/// Puts in an execution that runs.
+/// Inserts a running execution.
 fn begin(executions: &SyncExecutions, tenant: &str, id: &str, task: &str) -> Arc<SyncExecution> {
     let run = run(tenant, id, task);
     run.admit(at(0));
@@ -23,7 +23,7 @@ fn begin(executions: &SyncExecutions, tenant: &str, id: &str, task: &str) -> Arc
     run
 }
 
-/// Puts in an execution that has ended with so many bytes.
+/// Inserts an ended execution that counts as this many bytes.
 fn end(executions: &SyncExecutions, id: &str, when: u64, bytes: usize) {
     let run = begin(executions, "a", id, "t");
     run.end(done(), at(when));
@@ -35,7 +35,7 @@ fn done() -> Outcome {
 }
 
 fn index_of(shard: &Shard) -> usize {
-    shard_index(&shard.ended.back().expect("it is full").execution.key)
+    shard_index(&shard.ended.back().expect("the shard is full").execution.key)
 }
 
 fn ids(executions: &SyncExecutions, tenant: &str, query: &ListQuery) -> Vec<String> {
@@ -47,13 +47,13 @@ fn all() -> ListQuery {
     ListQuery { limit: usize::MAX, ..ListQuery::default() }
 }
 
-/// Small enough that every shard holds one of some 100 ids.
+/// Bounds that some hundred executions reach in every shard.
 fn small() -> SyncExecutions {
     SyncExecutions::bounded(Bounds { per_shard: 2, bytes: 1_000_000 })
 }
 
 #[test]
-fn what_ended_first_goes_first_and_what_runs_stays() {
+fn the_oldest_ended_executions_are_evicted_first_and_running_ones_stay() {
     let executions = small();
     let running: Vec<_> = (0..100).map(|i| begin(&executions, "a", &format!("r{i:03}"), "t")).collect();
     for i in 0..500 {
@@ -65,10 +65,10 @@ fn what_ended_first_goes_first_and_what_runs_stays() {
     assert_eq!(ended.len(), 2 * SHARDS, "every shard is full");
     for shard in &executions.shards {
         let shard = lock(shard);
-        let in_order = |i: &u64| run("a", &format!("e{i:03}"), "t").key.clone();
-        let here: Vec<u64> = (0..500).filter(|i| shard_index(&in_order(i)) == index_of(&shard)).collect();
-        let kept: Vec<u64> = here.iter().copied().filter(|i| shard.get(&in_order(i)).is_some()).collect();
-        assert_eq!(kept, here[here.len() - 2..], "the newest are kept");
+        let key_of = |i: &u64| run("a", &format!("e{i:03}"), "t").key.clone();
+        let of_shard: Vec<u64> = (0..500).filter(|i| shard_index(&key_of(i)) == index_of(&shard)).collect();
+        let kept: Vec<u64> = of_shard.iter().copied().filter(|i| shard.get(&key_of(i)).is_some()).collect();
+        assert_eq!(kept, of_shard[of_shard.len() - 2..], "the newest stay");
     }
     assert_eq!(executions.bytes.load(Ordering::Relaxed), 2 * SHARDS);
 }
@@ -79,18 +79,18 @@ fn bytes_are_bounded_over_all_shards() {
     for i in 0..500 {
         end(&executions, &format!("e{i:03}"), i, 10);
         assert!(executions.bytes.load(Ordering::Relaxed) <= 100);
-        assert!(ids(&executions, "a", &all()).contains(&format!("e{i:03}")), "the newest is kept");
+        assert!(ids(&executions, "a", &all()).contains(&format!("e{i:03}")), "the newest stays");
     }
     assert_eq!(ids(&executions, "a", &all()).len(), 10);
     end(&executions, "huge", 999, 101);
-    assert!(ids(&executions, "a", &all()).is_empty(), "one beyond the bound is not kept at all");
+    assert!(ids(&executions, "a", &all()).is_empty(), "an execution larger than the bound is not stored");
     assert_eq!(executions.bytes.load(Ordering::Relaxed), 0);
     end(&executions, "next", 1_000, 10);
     assert_eq!(ids(&executions, "a", &all()), ["next"]);
 }
 
 #[test]
-fn the_bounds_in_force_are_those_that_are_documented() {
+fn the_default_bounds_are_10_000_executions_and_64_mib() {
     let executions = SyncExecutions::default();
     assert_eq!((executions.bounds.per_shard * SHARDS, executions.bounds.bytes), (10_000, 64 << 20));
 }
@@ -102,13 +102,13 @@ fn an_id_is_claimed_once_until_it_is_released() {
     assert!(matches!(executions.claim(&first), IdClaim::Claimed));
     assert!(matches!(executions.claim(&second), IdClaim::Taken(taken) if Arc::ptr_eq(&taken, &first)));
     assert!(executions.submitting(&first.key.tenant, &first.key.id).is_none());
-    assert!(matches!(executions.claim(&run("b", "x", "t")), IdClaim::Claimed), "ids are the tenant's own");
+    assert!(matches!(executions.claim(&run("b", "x", "t")), IdClaim::Claimed), "each tenant has its own ids");
     executions.release(&first);
     assert!(matches!(executions.claim(&second), IdClaim::Claimed));
 }
 
 #[test]
-fn an_id_that_is_being_accepted_is_no_synchronous_calls() {
+fn a_synchronous_call_cannot_claim_an_id_while_it_is_submitted() {
     let executions = small();
     let call = run("a", "x", "t");
     let one = executions.submitting(&call.key.tenant, &call.key.id).unwrap();
@@ -121,7 +121,7 @@ fn an_id_that_is_being_accepted_is_no_synchronous_calls() {
 }
 
 #[test]
-fn listings_are_the_tenants_own_in_order_and_filtered() {
+fn listings_have_the_executions_of_one_tenant_in_order_and_filtered() {
     let executions = SyncExecutions::default();
     for id in ["c", "a", "d", "b"] {
         end(&executions, id, 1, 1);
@@ -129,7 +129,11 @@ fn listings_are_the_tenants_own_in_order_and_filtered() {
     begin(&executions, "a", "e", "u");
     executions.insert(run("a", "f", "t"));
     begin(&executions, "b", "g", "t");
-    assert_eq!(ids(&executions, "a", &all()), ["a", "b", "c", "d", "e"], "f is not admitted, g is another's");
+    assert_eq!(
+        ids(&executions, "a", &all()),
+        ["a", "b", "c", "d", "e"],
+        "f is not admitted, g is of another tenant"
+    );
     assert_eq!(ids(&executions, "a", &ListQuery { limit: 2, ..all() }), ["a", "b"]);
     assert_eq!(ids(&executions, "a", &ListQuery { limit: 0, ..all() }), Vec::<String>::new());
     let after = ExecutionId::parse("b").ok();
@@ -140,7 +144,7 @@ fn listings_are_the_tenants_own_in_order_and_filtered() {
 }
 
 #[test]
-fn what_ended_is_forgotten_by_task_and_by_age() {
+fn ended_executions_are_removed_by_task_and_by_age() {
     let executions = SyncExecutions::default();
     let other = begin(&executions, "a", "d", "u");
     other.end(Outcome::failed(Failure::new(FailureCode::TrapOther, "")), at(5));
@@ -157,5 +161,5 @@ fn what_ended_is_forgotten_by_task_and_by_age() {
     assert_eq!(ids(&executions, "a", &all()), ["e"]);
     assert_eq!(executions.bytes.load(Ordering::Relaxed), 0);
     executions.expire(at(1_000));
-    assert_eq!(ids(&executions, "a", &all()), ["e"], "what runs does not expire");
+    assert_eq!(ids(&executions, "a", &all()), ["e"], "a running execution does not expire");
 }

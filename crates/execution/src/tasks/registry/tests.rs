@@ -1,4 +1,4 @@
-//! The registry by itself; `resolve/tests.rs` has it behind the door.
+//! Tests of the registry alone. `resolve/tests.rs` tests it with calls.
 
 use super::*;
 use crate::testing::fake::{digest, spec};
@@ -23,7 +23,7 @@ fn register(registry: &Registry<()>, name: &str) -> Arc<TaskEntry<()>> {
 }
 
 #[test]
-fn a_reserved_task_is_seen_by_workers_only_until_it_is_registered() {
+fn a_reserved_task_is_found_only_by_workers_until_it_is_registered() {
     let registry = Registry::<()>::new(9);
     let tenant = TenantId::default();
     let reservation = registry.reserve(task("a", "file:a")).unwrap();
@@ -41,16 +41,16 @@ fn a_reserved_task_is_seen_by_workers_only_until_it_is_registered() {
 }
 
 #[test]
-fn a_reservation_that_came_to_nothing_leaves_nothing() {
+fn a_task_is_removed_if_no_reservation_registers_it() {
     let registry = Registry::<()>::new(1);
     let first = registry.reserve(task("a", "file:a")).unwrap();
     let second = registry.reserve(task("a", "file:a-copy")).unwrap();
     assert!(Arc::ptr_eq(&first.entry, &second.entry), "the same name and code is the same task");
     drop(first);
-    assert_eq!(registry.len(), 1, "the second still holds it");
+    assert_eq!(registry.len(), 1, "the second reservation still holds the task");
     drop(second);
     assert_eq!(registry.len(), 0);
-    // One of two is enough.
+    // One of two reservations registers the task.
     let first = registry.reserve(task("a", "file:a")).unwrap();
     let second = registry.reserve(task("a", "file:a")).unwrap();
     first.register();
@@ -59,7 +59,7 @@ fn a_reservation_that_came_to_nothing_leaves_nothing() {
 }
 
 #[test]
-fn a_reservation_whose_fate_is_unknown_registers() {
+fn a_dropped_reservation_registers_its_task_on_request() {
     let registry = Registry::<()>::new(1);
     let mut reservation = registry.reserve(task("a", "file:a")).unwrap();
     reservation.register_on_drop(true);
@@ -87,7 +87,7 @@ fn other_code_under_a_taken_name_or_id_is_refused() {
 }
 
 #[test]
-fn each_tenant_has_so_many_tasks_and_no_more() {
+fn the_tasks_of_each_tenant_are_bounded() {
     let registry = Registry::<()>::new(2);
     register(&registry, "a");
     let b = register(&registry, "b");
@@ -95,17 +95,17 @@ fn each_tenant_has_so_many_tasks_and_no_more() {
         matches!(registry.reserve(task(name, "file:a")), Err(RequestError::TooManyTasks { max: 2 }))
     };
     assert!(full("c"));
-    assert!(!full("a"), "one that exists is no further one");
-    let elsewhere = Task { tenant: TenantId::parse("b").unwrap(), ..task("c", "file:a") };
-    assert!(registry.reserve(elsewhere).is_ok());
+    assert!(!full("a"), "a registered task can be reserved again");
+    let other_tenants = Task { tenant: TenantId::parse("b").unwrap(), ..task("c", "file:a") };
+    assert!(registry.reserve(other_tenants).is_ok());
     assert!(registry.remove(&b));
     assert!(b.is_deleted());
-    assert!(!registry.remove(&b), "only once");
+    assert!(!registry.remove(&b), "a task is removed once");
     assert!(!full("c"));
 }
 
 #[test]
-fn listings_go_by_prefix_and_page() {
+fn tasks_are_listed_by_prefix_and_in_pages() {
     let registry = Registry::<()>::new(9);
     for name in ["b2", "a1", "b1", "b3", "c"] {
         register(&registry, name);

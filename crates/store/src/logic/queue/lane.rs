@@ -1,4 +1,4 @@
-//! A first-come-first-served lane from which an entry can be removed anywhere.
+//! A first-in, first-out lane from which any entry can be removed.
 
 use std::collections::VecDeque;
 

@@ -8,7 +8,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
-/// By how much a turn raises the pass of a member with share 1. It is large beside every
+/// By how much a turn raises the pass of a member with share 1. It is much larger than every
 /// share, and passes last for 10^13 turns.
 const STRIDE: u64 = 1 << 20;
 
@@ -22,14 +22,14 @@ pub(super) struct StrideTurns<K> {
     /// The passes of members that left while their pass was above `now`. A member that
     /// leaves and comes back at once gains nothing.
     left: HashMap<K, u64>,
-    /// The pass of the latest turn. A new member starts here: the time it was away earns
-    /// it nothing.
+    /// The pass of the latest turn. A new member starts here, so it gains nothing from the
+    /// time before it joined.
     now: u64,
 }
 
 impl<K: Clone + Eq + Hash + Ord> StrideTurns<K> {
     /// Adds `key` to the waiting members if it does not wait already. Of members with the
-    /// same pass, the one with the lowest rank goes first.
+    /// same pass, the one with the lowest rank has the next turn.
     pub(super) fn join(&mut self, key: &K, rank: u64) {
         if self.passes.contains_key(key) {
             return;

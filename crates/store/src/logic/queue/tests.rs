@@ -1,4 +1,4 @@
-//! Order, shares and places.
+//! The order of the queue, its shares and its positions.
 
 use super::*;
 use std::time::{Duration, UNIX_EPOCH};
@@ -34,7 +34,7 @@ fn assert_empty(queue: &Queue) {
 }
 
 #[test]
-fn the_first_to_come_runs_first_and_a_retried_execution_before_it() {
+fn executions_run_in_the_order_in_which_they_joined_and_retries_first() {
     let mut queue = Queue::default();
     for number in 0..5 {
         queue.push(waiting(number), at(0));
@@ -50,7 +50,7 @@ fn the_first_to_come_runs_first_and_a_retried_execution_before_it() {
 }
 
 #[test]
-fn priorities_have_their_shares_and_none_starves() {
+fn priorities_get_their_shares_and_none_starves() {
     let mut queue = Queue::default();
     for number in 0..400 {
         let priority = Priority::ALL[number as usize % 4];
@@ -59,29 +59,28 @@ fn priorities_have_their_shares_and_none_starves() {
     let first: Vec<u64> = drain(&mut queue).into_iter().take(85).collect();
     let started = |priority: usize| first.iter().filter(|number| **number as usize % 4 == priority).count();
     let shares = [0, 1, 2, 3].map(started);
-    for (got, weight) in shares.into_iter().zip(Priority::ALL.map(Priority::weight)) {
-        assert!(got.abs_diff(weight as usize) <= 1, "{shares:?}");
+    for (starts, weight) in shares.into_iter().zip(Priority::ALL.map(Priority::weight)) {
+        assert!(starts.abs_diff(weight as usize) <= 1, "{shares:?}");
     }
     assert_empty(&queue);
 }
 
-/// Even if they come one at a time and their lane is empty after each start.
 #[test]
-fn what_comes_back_at_once_does_not_starve_what_waits() {
+fn a_lane_that_is_empty_after_each_start_does_not_starve_the_others() {
     let mut queue = Queue::default();
     for number in 0..1_000 {
         queue.push(waiting(number), at(0));
         queue.push(Waiting { tenant: tenant("b"), ..waiting(10_000 + number) }, at(0));
     }
-    let (mut usual, mut other) = (0, 0);
+    let (mut normal, mut other) = (0, 0);
     for number in 2_000..2_340 {
         queue.push(Waiting { priority: Priority::Urgent, ..waiting(number) }, at(0));
         let started = queue.pop(at(0), true).unwrap();
-        usual += u32::from(started.number < 1_000);
+        normal += u32::from(started.number < 1_000);
         other += u32::from(started.number >= 10_000);
     }
-    assert!((150..=190).contains(&other), "the other tenant has its half: {other}");
-    assert!((5..=20).contains(&usual), "and the usual its seventeenth of the rest: {usual}");
+    assert!((150..=190).contains(&other), "half of the starts are the other tenant's: {other}");
+    assert!((5..=20).contains(&normal), "a seventeenth of the rest is normal: {normal}");
     let mut single = Queue::default();
     let mut started = [0_u32; 2];
     for number in 0..100 {
@@ -111,7 +110,7 @@ fn an_urgent_execution_runs_before_those_that_wait() {
 }
 
 #[test]
-fn tenants_have_their_shares_however_much_they_submit() {
+fn tenants_get_their_shares_however_much_they_submit() {
     let mut queue = Queue::default();
     queue.set_share(tenant("c"), 2);
     for number in 0..1_000 {
@@ -148,7 +147,7 @@ fn a_tenant_gains_no_turns_while_it_is_absent() {
 }
 
 #[test]
-fn a_delayed_execution_holds_up_no_other() {
+fn a_delayed_execution_does_not_hold_up_others() {
     let mut queue = Queue::default();
     queue.push(Waiting { not_before: Some(at(10)), ..waiting(1) }, at(0));
     queue.push(Waiting { not_before: Some(at(5)), ..waiting(2) }, at(0));
@@ -176,7 +175,7 @@ fn an_execution_that_cannot_end_in_time_is_taken_out() {
 }
 
 #[test]
-fn poisons_go_one_at_a_time() {
+fn poison_executions_run_one_at_a_time() {
     let mut queue = Queue::default();
     for number in 1..=2 {
         queue.push(Waiting { poison: true, to_front: true, ..waiting(number) }, at(0));
