@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 /// Submissions and outcomes with more bytes than this are stored outside of their rows. So
 /// listings and expiry do not read them, and a change of the row does not write them again.
-const IN_ROW_MAX: usize = 16 << 10;
+const IN_ROW_MAX_BYTES: usize = 16 << 10;
 
 /// All columns of a record, in the order in which [`read_record`] expects them.
 const COLUMNS: &str = "number, tenant, id, task_id, function, state, accepted_at, started_at, completed_at, \
@@ -363,7 +363,7 @@ fn read_outside(connection: &Connection, sql: &str, number: u64) -> Result<Optio
 
 /// A blob for inside the row, or one for outside of it.
 fn split_by_size(blob: Vec<u8>) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
-    if blob.len() > IN_ROW_MAX { (None, Some(blob)) } else { (Some(blob), None) }
+    if blob.len() > IN_ROW_MAX_BYTES { (None, Some(blob)) } else { (Some(blob), None) }
 }
 
 fn read_record(connection: &Connection, row: &Row<'_>) -> Result<Record, StoreError> {

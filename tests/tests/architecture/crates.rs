@@ -16,8 +16,12 @@ struct Rule {
 const RULES: &[Rule] = &[
     Rule { krate: "types", siblings: &[], forbidden: &["tokio", "serde", "prost", "tonic", "wasmtime"] },
     Rule { krate: "call", siblings: &["types"], forbidden: &["wasmtime", "tonic", "prost"] },
-    Rule { krate: "outbound", siblings: &["types"], forbidden: &["wasmtime", "tonic"] },
-    Rule { krate: "artifact", siblings: &["outbound", "types"], forbidden: &["wasmtime", "tonic", "prost"] },
+    Rule { krate: "outbound", siblings: &[], forbidden: &["wasmtime", "tonic", "prost"] },
+    Rule {
+        krate: "artifact",
+        siblings: &["outbound", "types"],
+        forbidden: &["wasmtime", "tonic", "prost", "reqwest"],
+    },
     Rule {
         krate: "engine",
         siblings: &["artifact", "call", "types"],
@@ -28,7 +32,7 @@ const RULES: &[Rule] = &[
         siblings: &["call", "types"],
         forbidden: &["rusqlite", "wasmtime", "tonic", "prost"],
     },
-    Rule { krate: "sqlite", siblings: &["call", "store", "types"], forbidden: &["wasmtime", "tonic"] },
+    Rule { krate: "sqlite", siblings: &["store", "types"], forbidden: &["wasmtime", "tonic"] },
     Rule {
         krate: "execution",
         siblings: &["call", "store", "types"],
@@ -40,7 +44,7 @@ const RULES: &[Rule] = &[
         siblings: &["call", "execution", "proto", "types"],
         forbidden: &["wasmtime", "reqwest", "rusqlite"],
     },
-    Rule { krate: "client", siblings: &["proto", "types"], forbidden: &["wasmtime", "axum"] },
+    Rule { krate: "client", siblings: &["proto", "types"], forbidden: &["wasmtime", "axum", "reqwest"] },
     Rule { krate: "project", siblings: &["types"], forbidden: &["wasmtime", "tokio", "tonic", "reqwest"] },
     Rule {
         krate: "host",
@@ -57,7 +61,7 @@ const RULES: &[Rule] = &[
             "store",
             "types",
         ],
-        forbidden: &["wasmtime", "tonic", "prost"],
+        forbidden: &["wasmtime", "tonic", "prost", "reqwest"],
     },
 ];
 

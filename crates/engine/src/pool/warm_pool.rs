@@ -256,12 +256,12 @@ impl WarmPool {
         if state.closed || pauses {
             0
         } else {
-            self.wanted(state).saturating_sub(state.idle.len() + state.in_use)
+            self.wanted_in_all(state).saturating_sub(state.idle.len() + state.in_use)
         }
     }
 
     /// How many instances are wanted, idle and in use together.
-    fn wanted(&self, state: &State) -> usize {
+    fn wanted_in_all(&self, state: &State) -> usize {
         let (min, max) = (self.policy.idle_min as usize, self.policy.idle_max as usize);
         let peak = state.peak.max(state.peak_before);
         match self.policy.reuse {
@@ -283,13 +283,13 @@ impl WarmPool {
             state.peak = state.in_use;
         }
         let age_max = self.policy.reuse.map_or(UNUSED_AGE_MAX, |reuse| reuse.age_max);
-        let wanted = match self.policy.reuse {
+        let wanted_idle = match self.policy.reuse {
             Some(_) => state.peak.max(state.peak_before).max(self.policy.idle_min as usize),
-            None => self.wanted(&state) - state.in_use,
+            None => self.wanted_in_all(&state) - state.in_use,
         };
         let mut dropped: Vec<Instance> =
             state.idle.extract_if(.., |instance| instance.made_at().elapsed() >= age_max).collect();
-        let excess = state.idle.len().saturating_sub(wanted);
+        let excess = state.idle.len().saturating_sub(wanted_idle);
         // The oldest instances are at the front.
         dropped.extend(state.idle.drain(..excess));
         let is_unneeded = state.idle.is_empty()

@@ -30,7 +30,7 @@ impl<R: Runtime, S: Store> Queue<R, S> {
         // A generated id cannot be in use already.
         let submitting = match &invocation.execution_id {
             None => None,
-            Some(id) => match self.sync_executions.submitting(&invocation.tenant, id) {
+            Some(id) => match self.sync_executions.reserve_for_submission(&invocation.tenant, id) {
                 Some(submitting) => Some(submitting),
                 None => return Err(execution_exists(id.as_str())),
             },

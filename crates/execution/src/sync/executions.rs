@@ -117,7 +117,11 @@ impl SyncExecutions {
 
     /// Reserves an id for an asynchronous submission; `None` if a synchronous call has it.
     /// Several submissions may reserve the same id: the store tells them apart.
-    pub(crate) fn submitting(&self, tenant: &TenantId, id: &ExecutionId) -> Option<SubmittingId<'_>> {
+    pub(crate) fn reserve_for_submission(
+        &self,
+        tenant: &TenantId,
+        id: &ExecutionId,
+    ) -> Option<SubmittingId<'_>> {
         let key = Key::new(tenant.clone(), id.clone());
         match self.shard(&key).entry(&key).or_insert(Entry::Submitting(key.clone(), 0)).get_mut() {
             Entry::Execution(_) => return None,
@@ -127,7 +131,7 @@ impl SyncExecutions {
     }
 
     /// Adds an execution to those that have ended, and evicts others beyond the bounds.
-    pub(crate) fn ended(&self, execution: &Arc<SyncExecution>, at: SystemTime, bytes: usize) {
+    pub(crate) fn add_ended(&self, execution: &Arc<SyncExecution>, at: SystemTime, bytes: usize) {
         let evicted = {
             let mut shard = self.shard(&execution.key);
             shard.ended.push_back(Ended { execution: Arc::clone(execution), at, bytes });

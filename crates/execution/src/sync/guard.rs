@@ -178,7 +178,7 @@ impl<'a, R: Runtime, S: Store> SyncCallGuard<'a, R, S> {
         drop(admitted);
         let bytes = size_estimate(Some(&outcome), self.execution.submission.as_deref());
         let execution = self.execution.end(outcome, at);
-        self.calls.executions.ended(&self.execution, at, bytes);
+        self.calls.executions.add_ended(&self.execution, at, bytes);
         self.calls.observer.count_ended(Some(&self.entry), &execution, at);
         self.execution.cancel_handle.end();
         self.calls.observer.watchers.publish(&execution);

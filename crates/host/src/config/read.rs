@@ -13,7 +13,7 @@ const PREFIX: &str = "PILUM_";
 const NOT_KEYS: [&str; 2] = ["PILUM_CONFIG", "PILUM_SERVER"];
 /// Prefixes of the variables that Kubernetes sets in every container beside a service
 /// called `pilum`.
-const INJECTED: [&str; 2] = ["PILUM_SERVICE_", "PILUM_PORT"];
+const KUBERNETES_PREFIXES: [&str; 2] = ["PILUM_SERVICE_", "PILUM_PORT"];
 /// From which similarity on (0 to 1) a known key is suggested for an unknown one.
 const LIKENESS_MIN: f64 = 0.6;
 
@@ -87,7 +87,7 @@ pub fn load(
         None => Table::new(),
     };
     let known = known_keys();
-    let variables: BTreeMap<_, _> = environment.filter(|(name, _)| is_key(name)).collect();
+    let variables: BTreeMap<_, _> = environment.filter(|(name, _)| may_be_key(name)).collect();
     for (variable, text) in &variables {
         set_from_variable(&mut table, &known, variable, text)?;
     }
@@ -104,8 +104,9 @@ pub fn load(
     Ok(config)
 }
 
-fn is_key(variable: &str) -> bool {
-    let others = NOT_KEYS.contains(&variable) || INJECTED.iter().any(|prefix| variable.starts_with(prefix));
+fn may_be_key(variable: &str) -> bool {
+    let others =
+        NOT_KEYS.contains(&variable) || KUBERNETES_PREFIXES.iter().any(|prefix| variable.starts_with(prefix));
     variable.starts_with(PREFIX) && !others
 }
 

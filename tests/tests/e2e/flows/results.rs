@@ -1,4 +1,4 @@
-//! The shape of an answer: result, receipt, times.
+//! The shape of an answer: result, usage, times.
 
 use super::{call, put};
 use crate::common::put_script;

@@ -27,7 +27,7 @@ fn begin(executions: &SyncExecutions, tenant: &str, id: &str, task: &str) -> Arc
 fn end(executions: &SyncExecutions, id: &str, when: u64, bytes: usize) {
     let run = begin(executions, "a", id, "t");
     run.end(done(), at(when));
-    executions.ended(&run, at(when), bytes);
+    executions.add_ended(&run, at(when), bytes);
 }
 
 fn done() -> Outcome {
@@ -101,7 +101,7 @@ fn an_id_is_claimed_once_until_it_is_released() {
     let (first, second) = (run("a", "x", "t"), run("a", "x", "t"));
     assert!(matches!(executions.claim(&first), IdClaim::Claimed));
     assert!(matches!(executions.claim(&second), IdClaim::Taken(taken) if Arc::ptr_eq(&taken, &first)));
-    assert!(executions.submitting(&first.key.tenant, &first.key.id).is_none());
+    assert!(executions.reserve_for_submission(&first.key.tenant, &first.key.id).is_none());
     assert!(matches!(executions.claim(&run("b", "x", "t")), IdClaim::Claimed), "each tenant has its own ids");
     executions.release(&first);
     assert!(matches!(executions.claim(&second), IdClaim::Claimed));
@@ -111,8 +111,8 @@ fn an_id_is_claimed_once_until_it_is_released() {
 fn a_synchronous_call_cannot_claim_an_id_while_it_is_submitted() {
     let executions = small();
     let call = run("a", "x", "t");
-    let one = executions.submitting(&call.key.tenant, &call.key.id).unwrap();
-    let two = executions.submitting(&call.key.tenant, &call.key.id).unwrap();
+    let one = executions.reserve_for_submission(&call.key.tenant, &call.key.id).unwrap();
+    let two = executions.reserve_for_submission(&call.key.tenant, &call.key.id).unwrap();
     drop(one);
     assert!(matches!(executions.claim(&call), IdClaim::Submitting));
     assert!(executions.get(&call.key.tenant, &call.key.id).is_none());
@@ -148,7 +148,7 @@ fn ended_executions_are_removed_by_task_and_by_age() {
     let executions = SyncExecutions::default();
     let other = begin(&executions, "a", "d", "u");
     other.end(Outcome::failed(Failure::new(FailureCode::TrapOther, "")), at(5));
-    executions.ended(&other, at(5), 7);
+    executions.add_ended(&other, at(5), 7);
     for (id, when) in [("a", 10), ("b", 20), ("c", 30)] {
         end(&executions, id, when, 7);
     }
