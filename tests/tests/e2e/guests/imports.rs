@@ -112,7 +112,7 @@ async fn values_outlive_the_host_and_have_a_bound() {
     result(&client, &task, "keep", json!({"bucket": "b", "pairs": [["k", "v"]]})).await;
     let large = json!({"bucket": "b", "pairs": [["l", "w".repeat(3_000)]]});
     let failed = call(&client, &task, "keep", large).await;
-    assert!(failed.status.error_message.contains("keeps 2048 bytes"), "{failed:?}");
+    assert!(failed.status.error_message.contains("would exceed 2048 bytes"), "{failed:?}");
     host.kill().await.unwrap();
     let host = Host::builder().data_dir(data.path()).config(config).start().await.unwrap();
     let client = host.client().await.unwrap();

@@ -105,7 +105,7 @@ async fn an_unknown_task_is_not_found_or_created_on_request() {
     let says = "with create_if_not_exists, give the artifact";
     refused(without_artifact, Code::InvalidArgument, "artifact_spec", says).await;
     let without_name = InvokeFunctionRequest { task_name: String::new(), ..create.clone() };
-    let says = "create_if_not_exists needs a name";
+    let says = "with create_if_not_exists, give the name";
     refused(without_name, Code::InvalidArgument, "task_name", says).await;
 
     let answer = client.clone().invoke_function(create).await.unwrap().into_inner();
