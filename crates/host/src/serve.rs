@@ -1,6 +1,6 @@
 //! `pilum serve`: starts a host, runs it until a signal, and shuts it down.
 //!
-//! Everything that runs beside the listeners is a future or a task that [`run_host`]
+//! Everything that runs beside the listeners is a future or a task that `run_host`
 //! waits for: the gateway drains the connections and the executions, then the callbacks
 //! stop, then the runtime waits for work on blocking threads.
 
